@@ -1,0 +1,3 @@
+"""The version of the distribution ``dash-flash``."""
+
+__version__ = "2.0.0.dev0"

@@ -1,0 +1,55 @@
+"""The errors that Flash raises.
+
+    FlashError
+      · ConfigurationError      a declaration or argument is wrong; also a ValueError
+      · FlaskContextError       a Flask object was used without ``flask_compat=True``; also a RuntimeError
+      · SetupPending            the app cannot be set up yet (its layout fails); answered with 503
+      · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415)
+      · PoolFull                more plain calls wait than the pool accepts; answered with 503
+
+Each message says what was wrong, where, and what to write instead. Errors of Dash's own stay Dash's
+(:mod:`dash.exceptions`, also reachable as ``flash.exceptions``).
+"""
+
+from __future__ import annotations
+
+# ``from flash import exceptions`` replaces ``from dash import exceptions``.
+from dash.exceptions import *  # noqa: F403
+
+
+class FlashError(Exception):
+    """The base of every error that Flash itself raises."""
+
+
+class ConfigurationError(FlashError, ValueError):
+    """An argument or a declaration cannot work. Raised where it is written."""
+
+
+class FlaskContextError(FlashError, RuntimeError):
+    """Code asked Flask for its request, session or app while ``flask_compat`` is off."""
+
+
+class SetupPending(FlashError):
+    """The app is not ready: its layout failed. The next request tries again."""
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(f"The app is not ready yet. Error id: {error_id}")
+        self.error_id = error_id
+
+
+class RequestRefused(FlashError):
+    """A request cannot be served as it was sent.
+
+    Args:
+        status: The HTTP status that says so, 400 to 499.
+        reason: One sentence for the client. It must not repeat what the client sent.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class PoolFull(FlashError):
+    """More calls wait for a thread than the pool accepts."""
