@@ -13,6 +13,8 @@ Each message says what was wrong, where, and what to write instead. Errors of Da
 
 from __future__ import annotations
 
+import secrets
+
 # ``from flash import exceptions`` replaces ``from dash import exceptions``.
 from dash.exceptions import *  # noqa: F403
 
@@ -30,11 +32,17 @@ class FlaskContextError(FlashError, RuntimeError):
 
 
 class SetupPending(FlashError):
-    """The app is not ready: its layout failed. The next request tries again."""
+    """The app is not ready: its layout failed. The next request tries again.
 
-    def __init__(self, error_id: str) -> None:
+    Args:
+        error_id: What the log shows beside the error.
+        waits_for_request: The layout function reads the request, so only a request can tell.
+    """
+
+    def __init__(self, error_id: str, waits_for_request: bool = False) -> None:
         super().__init__(f"The app is not ready yet. Error id: {error_id}")
         self.error_id = error_id
+        self.waits_for_request = waits_for_request
 
 
 class RequestRefused(FlashError):
@@ -53,3 +61,8 @@ class RequestRefused(FlashError):
 
 class PoolFull(FlashError):
     """More calls wait for a thread than the pool accepts."""
+
+
+def new_error_id() -> str:
+    """An id that joins what a browser was told with what the log says: 12 hexadecimal digits."""
+    return secrets.token_hex(6)

@@ -79,7 +79,9 @@ class Pool:
                 # A test client starts an app that was shut down before; threads come back as they are needed.
                 self._closed = False
             if len(self._waiting) >= WAITING_PER_THREAD * self.threads:
-                raise PoolFull(f"{len(self._waiting)} calls already wait for the {self.threads} threads of {self.name}.")
+                raise PoolFull(
+                    f"{len(self._waiting)} calls already wait for the {self.threads} threads of {self.name}."
+                )
             self._waiting.append(call)
             if self._idle >= len(self._waiting):
                 self._available.notify()

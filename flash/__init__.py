@@ -1,0 +1,19 @@
+"""Flash: change one import, and a Plotly Dash app runs asynchronously on Quart.
+
+    from flash import Flash, Input, Output, callback, html
+
+Every public name of :mod:`dash` can be imported from here; what is Flash's own is :class:`Flash`, and the background
+managers, which replace Dash's.
+"""
+
+from dash import *  # noqa: F403
+from dash import __all__ as _dash_names
+from dash import clientside_callback, ctx, dcc, html  # noqa: F401
+
+from . import _dash, exceptions
+from ._version import __version__
+from .app import Flash
+
+_dash.install()
+
+__all__ = [*_dash_names, "Flash"]

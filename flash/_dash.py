@@ -1,0 +1,469 @@
+"""The seam: every private name of Dash that Flash uses, and nothing else touches one.
+
+Three kinds of things live here. Names that Dash does not export, under the names that Flash uses.
+:class:`DashSeam` and :class:`DashBackend`, which stand between Dash's classes and Flash's and give their private
+parts public faces. And :func:`install`, the four replacements of module attributes that Dash looks up when it
+calls them; each keeps Dash's meaning for apps that are not Flash's.
+
+What differs between Dash 4.4 and 4.5 lives here too. ``tests/contract`` holds every name that is used, so a new
+release of Dash fails there first.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import dash as _dash_package
+import dash.dash as _dash_module
+from dash import _callback, _get_app, _pages, _validate
+from dash._callback_context import context_value
+from dash._hooks import HooksManager
+from dash._utils import AttributeDict, get_caller_name
+from dash.backends._quart import QuartDashServer, QuartRequestAdapter
+from dash.development.base_component import Component, ComponentRegistry
+from dash.exceptions import DashException, DependencyException
+from dash.fingerprint import check_fingerprint
+from plotly.io._json import clean_to_json_compatible
+from quart import Quart
+
+__all__ = [
+    "AttributeDict",
+    "Component",
+    "DashBackend",
+    "DashException",
+    "DashSeam",
+    "DependencyException",
+    "OriginalDash",
+    "QuartRequestAdapter",
+    "await_function",
+    "caller_name",
+    "check_fingerprint",
+    "clean_to_json_compatible",
+    "closure_facts",
+    "context_value",
+    "current_app",
+    "dash_json",
+    "fail_unencodable",
+    "global_callbacks",
+    "install",
+    "invoke_function",
+    "page_of_path",
+    "page_registry",
+    "poll_background",
+    "prepare_response",
+    "registered_packages",
+    "resolved_layout",
+    "resolved_page",
+    "running_setup",
+    "start_background",
+    "validate_callback_body",
+    "validate_javascript_path",
+    "validate_layout",
+    "validate_layout_type",
+]
+
+#: Held under a name of our own: ``dash.Dash`` may be replaced by Flash (a test-suite does), and would call itself.
+OriginalDash = _dash_module.Dash
+
+caller_name: Callable[[], str] = get_caller_name
+current_app: ContextVar[Any] = _get_app.app_context
+page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
+page_of_path = _pages._path_to_page
+dash_json: Callable[[Any], str] = _dash_module.to_json
+invoke_function = _callback._invoke_callback
+await_function = _callback._async_invoke_callback
+start_background = _callback._setup_background_callback
+poll_background = _callback._update_background_callback
+prepare_response = _callback._prepare_response
+fail_unencodable = _validate.fail_callback_output
+validate_layout = _validate.validate_layout
+validate_layout_type = _validate.validate_layout_type
+validate_javascript_path = _validate.validate_js_path
+_run_plainly = _dash_module.execute_async_function
+_dash_callback_id = _callback.create_callback_id
+
+#: The tree that stands for the layout while Dash's own set-up reads it.
+resolved_layout: ContextVar[Any] = ContextVar("flash_resolved_layout", default=None)
+#: The page and path variables of an index page, with title and description resolved.
+resolved_page: ContextVar[tuple[dict[str, Any], Any] | None] = ContextVar("flash_resolved_page", default=None)
+#: Hooks of these kinds are run by Flash itself at the moment, so Dash must not see them.
+hidden_hooks: ContextVar[frozenset[str]] = ContextVar("flash_hidden_hooks", default=frozenset())
+#: Dev-tool entries whose ``props`` functions have been called.
+resolved_dev_tools: ContextVar[list[Any] | None] = ContextVar("flash_resolved_dev_tools", default=None)
+#: Set while an app is set up: page layouts that fail then are a matter of time, not of a request.
+running_setup: ContextVar[bool] = ContextVar("flash_running_setup", default=False)
+
+
+# Facts of a callback -------------------------------------------------------------------------------------------------
+
+#: The free variables of the callable that Dash stores for each callback: all that running it needs.
+CLOSURE_FACTS = frozenset(
+    {
+        "allow_dynamic_callbacks",
+        "background",
+        "background_key",
+        "callback_id",
+        "func",
+        "has_output",
+        "inputs_state_indices",
+        "insert_output",
+        "multi",
+        "on_error",
+        "output",
+    }
+)
+
+
+def closure_facts(stored: Callable[..., Any]) -> dict[str, Any]:
+    """What Dash knows of a callback, read from the closure of the callable that it stores.
+
+    It holds also for callbacks that ``dash.callback`` declared before Flash was imported.
+
+    Raises:
+        TypeError: The callable is not one that Dash's decorator made.
+    """
+    code = getattr(stored, "__code__", None)
+    cells = getattr(stored, "__closure__", None)
+    if code is None or cells is None or not CLOSURE_FACTS <= set(code.co_freevars):
+        raise TypeError(f"{stored!r} is not a callback that Dash's decorator has registered.")
+    return {name: cell.cell_contents for name, cell in zip(code.co_freevars, cells, strict=True)}
+
+
+def validate_callback_body(facts: Any, values: list[Any], outputs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Hold a request's values and outputs against the declaration; group the values as the function takes them.
+
+    Returns:
+        The positional and the keyword arguments of the function.
+
+    Raises:
+        Exception: Of several types, for what does not fit; no code of the user's runs here.
+    """
+    if facts.has_output:
+        _validate.validate_output_spec(facts.insert_output, outputs, _dash_package.Output)
+    args, kwargs = _validate.validate_and_group_input_args(values, facts.inputs_state_indices)
+    return list(args), dict(kwargs)
+
+
+def registered_packages() -> set[str]:
+    """The component packages that are imported now."""
+    return set(ComponentRegistry.registry)
+
+
+def global_callbacks() -> list[str]:
+    """The ids of the callbacks that ``flash.callback`` declared and no app has claimed yet."""
+    return list(_callback.GLOBAL_CALLBACK_MAP)
+
+
+# The app -------------------------------------------------------------------------------------------------------------
+
+
+class HookView:
+    """Dash's registry of hooks as one app sees it.
+
+    Dash calls hooks without awaiting them. What Flash runs itself is left out of what Dash sees, and asynchronous
+    ``setup`` hooks, which a constructor cannot await, are kept for the app's start.
+    """
+
+    def __init__(self) -> None:
+        self.waiting_setups: list[Callable[..., Awaitable[Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(HooksManager, name)
+
+    def get_hooks(self, kind: str) -> list[Any]:
+        if kind in hidden_hooks.get():
+            return []
+        hooks: list[Any] = HooksManager.get_hooks(kind)
+        if kind == "setup":
+            self.waiting_setups = [hook.func for hook in hooks if inspect.iscoroutinefunction(hook.func)]
+            return [hook for hook in hooks if not inspect.iscoroutinefunction(hook.func)]
+        if kind == "dev_tools" and (resolved := resolved_dev_tools.get()) is not None:
+            return resolved
+        return hooks
+
+
+class DashSeam(OriginalDash):
+    """Dash's app with public faces for the private parts that Flash reads, and hooks where Flash differs."""
+
+    backend: DashBackend
+
+    # What Flash gives.
+
+    def run_stored_callback(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Any:
+        """Run a callback for Dash's own callers. See :meth:`flash.app.Flash.run_stored_callback`."""
+        raise NotImplementedError
+
+    def _execute_callback(self, func: Any, args: Any, outputs_list: Any, g: Any) -> Callable[[], Any]:
+        return functools.partial(self.run_stored_callback, func, args, outputs_list, g)
+
+    def _layout_value(self) -> Any:
+        resolved = resolved_layout.get()
+        return super()._layout_value() if resolved is None else resolved
+
+    def _setup_hooks(self) -> None:
+        # Dash assigns its registry to `_hooks` here, before it uses it; the property below keeps the view instead.
+        self.hook_view = HookView()
+        super()._setup_hooks()
+
+    @property
+    def _hooks(self) -> HookView:
+        return self.hook_view
+
+    @_hooks.setter
+    def _hooks(self, registry: Any) -> None:
+        pass
+
+    # What Flash reads and calls.
+
+    @property
+    def error_handlers(self) -> list[Callable[..., Any]]:
+        """The app's ``on_error`` and then the ``error`` hooks, as plain or asynchronous functions."""
+        handler = self._on_error
+        if isinstance(handler, HooksManager.HookErrorHandler):
+            own = [handler.original] if handler.original else []
+            return own + [hook.func for hook in HooksManager.get_hooks("error")]
+        return [handler] if handler else []
+
+    @property
+    def debugging(self) -> bool:
+        """Whether errors may be shown in the browser."""
+        return self.backend.error_handling_mode != "ignore"
+
+    @property
+    def layout_functions(self) -> list[Callable[..., Any]]:
+        """The ``layout`` hooks, in their order."""
+        return [hook.func for hook in HooksManager.get_hooks("layout")]
+
+    @property
+    def index_functions(self) -> list[Callable[..., Any]]:
+        """The ``index`` hooks, in their order."""
+        return [hook.func for hook in HooksManager.get_hooks("index")]
+
+    @property
+    def custom_data_functions(self) -> list[tuple[str, Callable[..., Any]]]:
+        """The ``custom_data`` hooks with their namespaces, in their order."""
+        return [(hook.data["namespace"], hook.func) for hook in HooksManager.get_hooks("custom_data")]
+
+    @property
+    def dev_tool_entries(self) -> list[dict[str, Any]]:
+        """The ``devtool`` hooks when the dev tools are shown."""
+        return list(HooksManager.get_hooks("dev_tools")) if self._dev_tools.ui else []
+
+    @property
+    def extra_components(self) -> list[Any]:
+        """Components that libraries add to every layout."""
+        extra: list[Any] = self._extra_components
+        return extra
+
+    @property
+    def declared_layout(self) -> Any:
+        """What was assigned to ``layout``, a function included."""
+        return self._layout
+
+    @property
+    def hot_reloading(self) -> bool:
+        """Whether the dev tools watch assets and component packages for changes."""
+        return bool(self._dev_tools.hot_reload)
+
+    def add_route(self, name: str, view: Callable[..., Any], methods: tuple[str, ...] = ("GET",)) -> None:
+        """Serve a view at a path below the app's prefix."""
+        self._add_url(name, view, list(methods))
+
+    def declare_layout(self, layout: Any) -> None:
+        """Keep a layout as it is, without calling it."""
+        self._layout_is_function = callable(layout)
+        self._layout = layout
+
+    def use_async_pages(self) -> None:
+        """Make Dash register its asynchronous pages router. Its own switch demands asgiref, which nothing here uses."""
+        self._use_async = True
+
+    def callback_context(self, body: dict[str, Any]) -> Any:
+        """The context that ``ctx`` shows for a request with this body."""
+        return self._initialize_context(body)
+
+    def stored_callback(self, context: Any, body: dict[str, Any]) -> Callable[..., Any]:
+        """The stored callable for ``body["output"]``; completes the context for it."""
+        stored: Callable[..., Any] = self._prepare_callback(context, body)
+        return stored
+
+    def callback_values(self, context: Any) -> list[Any]:
+        """The values of inputs and states, flat, patterns as lists."""
+        values: list[Any] = self._inputs_to_vals(context.inputs_list + context.states_list)
+        return values
+
+    def validate_index_page(self, index: str) -> None:
+        """Refuse an index page that lacks what the renderer needs."""
+        _validate.validate_index(
+            "index",
+            (
+                _dash_module._re_index_entry_id,
+                _dash_module._re_index_config_id,
+                _dash_module._re_index_scripts_id,
+                _dash_module._re_renderer_scripts_id,
+            ),
+            index,
+        )
+
+    def run_server_setup(self) -> None:
+        """Dash's own set-up: assets, layout check, scripts, and the callbacks declared without an app."""
+        self._setup_server()
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """Put back all that Dash's set-up appends to when the block fails, so that it can be tried again."""
+        lists = [
+            self._callback_list,
+            self._inline_scripts,
+            self._assets_files,
+            self.scripts._resources._resources,
+            self.css._resources._resources,
+            _callback.GLOBAL_CALLBACK_LIST,
+            _callback.GLOBAL_INLINE_SCRIPTS,
+        ]
+        maps = [self.callback_map, _callback.GLOBAL_CALLBACK_MAP, self._got_first_request]
+        backgrounds = [
+            entry["background"]
+            for callbacks in (self.callback_map, _callback.GLOBAL_CALLBACK_MAP)
+            for entry in callbacks.values()
+            if entry.get("background")
+        ]
+        saved_lists = [list(each) for each in lists]
+        saved_maps = [dict(each) for each in maps + backgrounds]
+        saved_layout = self._layout, self._layout_is_function, self.validation_layout
+        try:
+            yield
+        except BaseException:
+            # Dash replaces this list by a new one.
+            self._callback_list = lists[0]
+            for target, saved in zip(lists, saved_lists, strict=True):
+                target[:] = saved
+            for mapping, entries in zip(maps + backgrounds, saved_maps, strict=True):
+                mapping.clear()
+                dict.update(mapping, entries)
+            self._layout, self._layout_is_function, self.validation_layout = saved_layout
+            raise
+
+
+class DashBackend(QuartDashServer):
+    """Dash's Quart backend with its set-up functions told apart from the hooks of users and libraries."""
+
+    error_handling_mode: str
+
+    def __init__(self, server: Quart) -> None:
+        super().__init__(server)
+        #: Dash's own set-up of pages, which it registers to run before every request.
+        self.page_setup: Callable[[], Awaitable[None]] | None = None
+
+    def before_request(self, func: Callable[..., Any]) -> None:
+        """Register a function to run before each request, unless it is one of Dash's set-up functions."""
+        if getattr(func, "__func__", None) is OriginalDash._setup_server:
+            return  # Flash runs it once, at the start.
+        if getattr(func, "__qualname__", "") == f"{OriginalDash.enable_pages.__qualname__}.<locals>.router_async":
+            self.page_setup = func
+            return
+        super().before_request(func)
+
+    def debug_page(self, secret: str, error: Exception) -> str:
+        """The HTML page that shows an error while debugging."""
+        page: str = self._get_traceback(secret, error)
+        return page
+
+    def register_websocket(self, app: Any, endpoint: str, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Register Dash's WebSocket endpoint.
+
+        Args:
+            app: The app that it serves.
+            endpoint: A name of its own; Dash gives all apps of a server one name.
+            prepare: Awaited before each connection is handled, in its context.
+        """
+        server = self.server
+        self.server = _NamedWebSocket(server, endpoint, prepare)
+        try:
+            super().serve_websocket_callback(app)
+        finally:
+            self.server = server
+
+
+class _NamedWebSocket:
+    """Stands for a server while Dash registers its WebSocket route, and adds the name."""
+
+    def __init__(self, server: Quart, endpoint: str, prepare: Callable[[], Awaitable[None]]) -> None:
+        self._server = server
+        self._endpoint = endpoint
+        self._prepare = prepare
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def websocket(self, path: str) -> Callable[[Callable[[], Awaitable[Any]]], None]:
+        def register(handle: Callable[[], Awaitable[Any]]) -> None:
+            async def prepared() -> Any:
+                await self._prepare()
+                return await handle()
+
+            self._server.add_websocket(path, self._endpoint, prepared)
+
+        return register
+
+
+# Replacements in Dash's modules --------------------------------------------------------------------------------------
+
+_ids_given: Counter[str] = Counter()
+_ids_lock = threading.Lock()
+_PACKAGES = tuple(str(Path(str(path)).parent) + os.sep for path in (_dash_package.__file__, __file__))
+
+
+def _callback_id(output: Any, inputs: Any, no_output: bool = False) -> str:
+    """Dash's callback id; for a callback without outputs, one that no other callback has.
+
+    Dash names such callbacks by their inputs, or by the line of the first stack frame outside its package: two on the
+    same inputs, or two that one library declares, get one id, and only the last is kept. The second here gets the
+    suffix ``-2`` and so on: the same in every worker that imports the same modules.
+    """
+    if not no_output:
+        name: str = _dash_callback_id(output, inputs, no_output)
+        return name
+    base: str = _dash_callback_id(output, inputs, no_output) if inputs else _call_site_id()
+    with _ids_lock:
+        _ids_given[base] += 1
+        number = _ids_given[base]
+    return base if number == 1 else f"{base}-{number}"
+
+
+def _call_site_id() -> str:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+        frame = frame.f_back
+    site = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
+    return hashlib.sha256(site.encode()).hexdigest()
+
+
+async def _run_page_function(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a page's layout or title for Dash's router: in the app's pool when it is a plain function."""
+    app = current_app.get(None)
+    if isinstance(app, DashSeam):
+        return await app.call_page_function(func, *args, **kwargs)
+    return await _run_plainly(func, *args, **kwargs)
+
+
+def _page_of_path(path: str) -> Any:
+    """The page of a path; the one that Flash has resolved when it renders an index page."""
+    return resolved_page.get() or page_of_path(path)
+
+
+def install() -> None:
+    """Put Flash's replacements into Dash's modules. Called once, when Flash is imported."""
+    _callback.create_callback_id = _callback_id
+    _dash_module.execute_async_function = _run_page_function
+    _pages._path_to_page = _page_of_path

@@ -1,0 +1,227 @@
+"""The application class: Dash's, served by Quart and run asynchronously."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from quart import Quart, request
+
+from . import _dash
+from .calls import call
+from .dispatch import Dispatcher
+from .encoding import dumps
+from .exceptions import ConfigurationError
+from .flask_use import explain_flask_use
+from .layout import resolve_served_layout, try_layout
+from .pages import resolve_page
+from .pool import Pool, run_on_loop, serving_loop
+from .server.backend import FlashBackend, backend_for
+from .server.guards import limit_bodies
+from .startup import Setup, call_page_function
+
+VIEW_THREADS = 16
+
+
+class Flash(_dash.DashSeam):
+    """A Dash app that runs asynchronously on Quart.
+
+    Takes every argument of :class:`dash.Dash` and means the same by it; ``docs/compatibility.md`` names each
+    difference. Asynchronous callbacks, layouts, pages, titles, error handlers and hooks are awaited on the event
+    loop; plain ones run in a pool of threads, with their context variables and the whole callback context.
+
+    Args:
+        *args: As :class:`dash.Dash` takes them.
+        callback_threads: How many plain functions of the user's run at once.
+        max_content_length: The largest request body in bytes; a larger one is refused with 413. None keeps what the
+            given server is configured with.
+        flask_compat: Give the code of the app Flask's contexts, so that ``flask.request``, ``flask.session`` and
+            their kind work in callbacks, layouts, routes and guards.
+        **kwargs: As :class:`dash.Dash` takes them. ``server`` may be a Quart app. ``backend`` may be left out or
+            ``"quart"``.
+
+    Raises:
+        ConfigurationError: An argument cannot work with Quart.
+
+    Example:
+        >>> from flash import Flash, Input, Output, html
+        >>> app = Flash(__name__)
+        >>> app.layout = html.Div([html.Button("Go", id="go"), html.Div(id="out")])
+        >>> @app.callback(Output("out", "children"), Input("go", "n_clicks"))
+        ... async def go(clicks):
+        ...     await asyncio.sleep(1)
+        ...     return f"{clicks} clicks"
+        >>> app.run(debug=True)
+    """
+
+    backend: FlashBackend
+    setup: Setup
+
+    def __init__(
+        self,
+        *args: Any,
+        callback_threads: int = 40,
+        max_content_length: int | None = 64 * 1024 * 1024,
+        flask_compat: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        options = inspect.signature(_dash.OriginalDash).bind_partial(*args, **kwargs).arguments
+        options |= options.pop("obsolete", {})
+        if not isinstance(callback_threads, int) or callback_threads < 1:
+            raise ConfigurationError(
+                f"callback_threads must be a number of threads, 1 or more, not {callback_threads!r}."
+            )
+        self.flask_compat = flask_compat
+        self.pool = Pool(callback_threads, "flash-callback")
+        self.views = Pool(VIEW_THREADS, "flash-view")
+        self.dispatcher = Dispatcher(self, self.pool)
+        self._max_content_length = max_content_length
+        server = options.get("server", True)
+        if options.get("name") is None:
+            options["name"] = server.name if isinstance(server, Quart) else _dash.caller_name()
+        options["backend"] = backend_for(options.get("backend"), server)
+        options["server"] = server is not False and server is not None
+        # Dash's switch for asynchronous Flask; here everything is asynchronous, and asgiref is not needed.
+        options.pop("use_async", None)
+        super().__init__(**options)
+
+    # Construction.
+
+    def init_app(self, app: Quart | None = None, **kwargs: Any) -> None:
+        """Attach the app to a Quart server: routes, set-up at its start, limits.
+
+        Args:
+            app: The server, for an app that was made with ``server=False``.
+            **kwargs: Settings to change, as :meth:`dash.Dash.init_app` takes them.
+        """
+        if app is not None and not isinstance(app, Quart):
+            raise ConfigurationError(f"init_app takes a quart.Quart, not a {_kind(app)}: Flash is served by Quart.")
+        server: Quart = app or self.server
+        self.backend.app = self
+        if getattr(self, "_attached_to", None) is not server:
+            self._attached_to = server
+            self.setup = Setup(self)
+            self._attach(server)
+        self.use_async_pages()
+        super().init_app(app, **kwargs)
+
+    def _attach(self, server: Quart) -> None:
+        if self._max_content_length is not None:
+            limit_bodies(server, self._max_content_length)
+        start = server.startup
+
+        async def start_server() -> None:
+            # After all of the server's own start, whose connections a layout may need.
+            await start()
+            async with server.app_context():
+                await self.setup.at_start()
+
+        server.startup = start_server  # type: ignore[method-assign]
+        server.after_serving(self.close)
+
+    async def close(self) -> None:
+        """End the app's idle threads. The server calls it when it stops."""
+        self.pool.close()
+        self.views.close()
+        self.dispatcher.close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one ASGI connection, so that ``hypercorn module:app`` and its kind can be given the app itself."""
+        await self.server(scope, receive, send)
+
+    # Layout and index.
+
+    @property
+    def layout(self) -> Any:
+        """The layout: a component, a list of them, or a plain or asynchronous function that returns one."""
+        resolved = _dash.resolved_layout.get()
+        return self.declared_layout if resolved is None else resolved
+
+    @layout.setter
+    def layout(self, value: Any) -> None:
+        _dash.validate_layout_type(value)
+        self.declare_layout(value)
+        if callable(value) and not self.validation_layout and not self.config.suppress_callback_exceptions:
+            tree = try_layout(value)
+            if tree is not None:
+                _dash.validate_layout(value, tree)
+                self.validation_layout = tree
+
+    def get_layout(self) -> Any:
+        """The layout as a browser gets it, for plain code: its function called and the hooks run.
+
+        From a thread of the app it waits for the loop. On the loop itself use
+        :func:`flash.layout.resolve_served_layout`.
+        """
+        if serving_loop.get(None) is None:
+            return asyncio.run(resolve_served_layout(self))
+        return run_on_loop(resolve_served_layout(self))
+
+    async def serve_layout(self) -> Any:
+        """Answer the renderer's request for the layout."""
+        layout = await resolve_served_layout(self)
+        return self.backend.make_response(await self.views.run(dumps, layout), content_type="application/json")
+
+    async def render_index(self) -> str:
+        """The index page for the current request, hooks, titles and descriptions awaited."""
+        page = await resolve_page(self, request.path)
+        tools = [await self._resolve_dev_tool(tool) for tool in self.dev_tool_entries]
+        index = await self.views.run(self._render_plain_index, page, tools)
+        for hook in self.index_functions:
+            index = await call(self.pool, hook, index)
+        self.validate_index_page(index)
+        return index
+
+    def _render_plain_index(self, page: Any, tools: list[Any]) -> str:
+        """Dash's index, in a thread, with what had to be awaited put where Dash looks for it."""
+        _dash.resolved_page.set(page)
+        _dash.resolved_dev_tools.set(tools)
+        _dash.hidden_hooks.set(frozenset({"index"}))
+        index: str = self.index()
+        return index
+
+    async def _resolve_dev_tool(self, tool: dict[str, Any]) -> dict[str, Any]:
+        props = tool.get("props", {})
+        return {**tool, "props": await call(self.pool, props) if callable(props) else props}
+
+    # Callbacks.
+
+    def run_stored_callback(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Any:
+        """Run a callback for Dash's WebSocket and MCP server, which bring a context of their own.
+
+        Returns:
+            On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
+        """
+        request = self.dispatcher.call_of(stored, values, outputs, context)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return run_on_loop(self._run_to_text(request))
+        return self._run_to_text(request)
+
+    async def _run_to_text(self, request: Any) -> str:
+        return (await self.dispatcher.run(request)).decode()
+
+    async def call_page_function(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a page's layout or title for Dash's pages router."""
+        return await call_page_function(self, func, *args, **kwargs)
+
+    def explained(self, error: Exception) -> Exception:
+        """The error itself, or one that names ``flask_compat`` when code asked Flask in vain."""
+        return (None if self.flask_compat else explain_flask_use(error)) or error
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+
+
+def _signature() -> inspect.Signature:
+    """Dash's constructor with Flash's own arguments behind it, as editors and ``help`` show it."""
+    own = [p for p in inspect.signature(Flash.__init__).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    dash_parameters = list(inspect.signature(_dash.OriginalDash.__init__).parameters.values())
+    return inspect.Signature([*dash_parameters[1:-1], *own, dash_parameters[-1]])
+
+
+Flash.__signature__ = _signature()  # type: ignore[attr-defined]

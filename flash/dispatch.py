@@ -1,0 +1,306 @@
+"""Running one callback, whoever calls: HTTP, Dash's WebSocket, an ``api_endpoint`` or Dash's MCP server.
+
+Dash's own wrapper around a callback never runs here: it cannot await an error handler, encodes slowly and knows one
+caller. The user's function is called itself, on the loop when it is asynchronous and in the app's pool when it is
+not, and one function, :meth:`Dispatcher.run`, turns what it returns or raises into the answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dash import no_update
+from dash.exceptions import PreventUpdate
+
+from . import _dash
+from .callbacks import Declaration, declaration_of
+from .calls import call, is_async
+from .encoding import dumps, is_light
+from .exceptions import RequestRefused
+from .pool import Pool, run_on_loop
+
+if TYPE_CHECKING:
+    from .app import Flash
+
+BACKGROUND_THREADS = 4
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments."""
+
+    declaration: Declaration
+    context: Any
+    outputs: Any
+    args: list[Any]
+    kwargs: dict[str, Any]
+    packages: set[str] = field(default_factory=_dash.registered_packages)
+
+
+@dataclass(slots=True)
+class _Raised:
+    """An error that left a pool's thread because an asynchronous handler waits for it on the loop."""
+
+    error: Exception
+
+
+class Dispatcher:
+    """Runs the callbacks of one app.
+
+    Args:
+        app: The app whose callbacks it runs.
+        pool: Where plain functions run.
+    """
+
+    def __init__(self, app: Flash, pool: Pool) -> None:
+        self.app = app
+        self.pool = pool
+        self.background_pool = Pool(BACKGROUND_THREADS, "flash-background")
+
+    # From a request to a call.
+
+    def read(self, body: Any) -> Call:
+        """Hold a callback request against the declarations.
+
+        Args:
+            body: The decoded JSON body that Dash's renderer sends.
+
+        Raises:
+            RequestRefused: 400 when the body has not the shape of a request or does not fit its callback, 404 when
+                there is no such callback.
+        """
+        check_body(body)
+        entry = self.app.callback_map.get(body["output"])
+        if entry is None or entry.get("callback") is None:
+            raise RequestRefused(404, "There is no such callback.")
+        try:
+            context = self.app.callback_context(body)
+            stored = self.app.stored_callback(context, body)
+            return self.call_of(stored, self.app.callback_values(context), context.outputs_list, context)
+        except Exception as error:
+            # None of the user's code has run: what fails here is what the client sent.
+            raise RequestRefused(400, "The request does not fit its callback.") from error
+
+    def call_of(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Call:
+        """The call of a stored callback with the flat values of its inputs and states."""
+        declaration = declaration_of(stored)
+        args, kwargs = _dash.validate_callback_body(declaration, values, outputs)
+        return Call(declaration, context, outputs, args, kwargs)
+
+    # From a call to an answer.
+
+    async def run(self, request: Call) -> bytes:
+        """Run a callback and return the JSON that answers it.
+
+        Raises:
+            PreventUpdate: Nothing is to be updated.
+            Exception: What the function raised, when no ``on_error`` took it.
+        """
+        _dash.current_app.set(self.app)
+        await self._add_custom_data(request.context)
+        _dash.context_value.set(request.context)
+        if request.declaration.runs_in_manager:
+            return await self.background_pool.run(self._run_in_manager, request)
+        if request.declaration.is_async:
+            return await self._run_on_loop(request)
+        answer = await self.pool.run(self._run_in_thread, request)
+        if isinstance(answer, _Raised):
+            value = await self._recover(request.declaration, answer.error)
+            return await self._answer_off_loop(request, value)
+        return answer
+
+    async def run_endpoint(self, func: Callable[..., Any], arguments: dict[str, Any]) -> bytes:
+        """Run the function of an ``api_endpoint`` with arguments of its own names.
+
+        Raises:
+            RequestRefused: 400 when the arguments are not those of the function.
+        """
+        try:
+            inspect.signature(func).bind(**arguments)
+        except TypeError as error:
+            raise RequestRefused(400, "The fields of the body are not the parameters of this endpoint.") from error
+        context = self.app.callback_context({})
+        context.background_callback_manager = None
+        await self._add_custom_data(context)
+        _dash.context_value.set(context)
+        try:
+            value = await call(self.pool, func, **arguments)
+        except PreventUpdate:
+            raise
+        except Exception as error:
+            value = await self._handle(self._endpoint_handlers(func), error)
+        return dumps(value) if is_light(value) else await self.pool.run(dumps, value)
+
+    def close(self) -> None:
+        """End the threads that poll background jobs."""
+        self.background_pool.close()
+
+    async def _add_custom_data(self, context: Any) -> None:
+        context.custom_data = _dash.AttributeDict({})
+        for namespace, hook in self.app.custom_data_functions:
+            context.custom_data[namespace] = await call(self.pool, hook, context)
+
+    async def _run_on_loop(self, request: Call) -> bytes:
+        declaration = request.declaration
+        try:
+            value = await _dash.await_function(declaration.func, *request.args, **request.kwargs)
+        except PreventUpdate:
+            raise
+        except Exception as error:
+            value = await self._recover(declaration, error)
+        return await self._answer_off_loop(request, value)
+
+    async def _answer_off_loop(self, request: Call, value: Any) -> bytes:
+        if is_light(value):
+            return self._answer(request, value)
+        return await self.pool.run(self._answer, request, value)
+
+    def _run_in_thread(self, request: Call) -> bytes | _Raised:
+        """Call a plain function and encode what it returns, in one visit to the pool."""
+        declaration = request.declaration
+        try:
+            value = _dash.invoke_function(declaration.func, *request.args, **request.kwargs)
+        except PreventUpdate:
+            raise
+        except Exception as error:
+            handlers = self._handlers(declaration)
+            if any(is_async(handler) for handler in handlers):
+                return _Raised(error)
+            value = _as_output(declaration, self._handle_in_thread(handlers, error))
+        if inspect.isawaitable(value):
+            # A plain decorator around an async function: the stored function is plain, its result is not.
+            value = run_on_loop(_awaited(value))
+        return self._answer(request, value)
+
+    def _run_in_manager(self, request: Call) -> bytes:
+        """Start, poll or cancel a background job: all that touches the manager, in one visit to its own pool."""
+        if request.declaration.is_cancel:
+            answer = self._run_in_thread(request)
+            assert isinstance(answer, bytes)
+            return answer
+        declaration, context = request.declaration, request.context
+        managers = {"background_callback_manager": context.background_callback_manager}
+        if not (context.args and context.args.get("cacheKey")):
+            started: str = _dash.start_background(
+                managers,
+                declaration.background,
+                declaration.background_key,
+                declaration.func,
+                request.args,
+                request.kwargs,
+                context,
+            )
+            return started.encode()
+        response: dict[str, Any] = {"multi": True}
+        handlers = self._handlers(declaration)
+        value, has_update, waiting = _dash.poll_background(
+            (lambda error: run_on_loop(self._handle(handlers, error))) if handlers else None,
+            context,
+            response,
+            managers,
+            declaration.background,
+            declaration.multi,
+        )
+        if waiting:
+            return str(value).encode()
+        return self._answer(request, value, response, has_update)
+
+    def _answer(
+        self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
+    ) -> bytes:
+        """The JSON of a result, held against the declared outputs by Dash's own rules."""
+        declaration = request.declaration
+        response = {"multi": True} if response is None else response
+        _dash.prepare_response(
+            value,
+            request.outputs,
+            declaration.multi,
+            response,
+            request.context,
+            self.app,
+            request.packages,
+            declaration.background,
+            has_update,
+            declaration.has_output,
+            declaration.output,
+            declaration.callback_id,
+            declaration.allow_dynamic_callbacks,
+        )
+        try:
+            return dumps(response)
+        except TypeError:
+            _dash.fail_unencodable(value, declaration.output)
+            raise
+
+    # Errors.
+
+    def _handlers(self, declaration: Declaration) -> list[Callable[..., Any]]:
+        return [declaration.on_error] if declaration.on_error else self.app.error_handlers
+
+    def _endpoint_handlers(self, func: Callable[..., Any]) -> list[Callable[..., Any]]:
+        for entry in self.app.callback_map.values():
+            if (stored := entry.get("callback")) and (declaration := declaration_of(stored)).func is func:
+                return self._handlers(declaration)
+        return self.app.error_handlers
+
+    async def _recover(self, declaration: Declaration, error: Exception) -> Any:
+        return _as_output(declaration, await self._handle(self._handlers(declaration), error))
+
+    async def _handle(self, handlers: list[Callable[..., Any]], error: Exception) -> Any:
+        """Give an error to every handler; what the first of them returned that is true is the callback's value."""
+        error = self.app.explained(error)
+        if not handlers:
+            raise error
+        values = [await call(self.pool, handler, error) for handler in handlers]
+        return next(filter(None, values), values[-1])
+
+    def _handle_in_thread(self, handlers: list[Callable[..., Any]], error: Exception) -> Any:
+        """The same for plain handlers, in the thread where the function failed."""
+        error = self.app.explained(error)
+        if not handlers:
+            raise error
+        values = [handler(error) for handler in handlers]
+        return next(filter(None, values), values[-1])
+
+
+def _as_output(declaration: Declaration, value: Any) -> Any:
+    """A handler that returns nothing updates nothing."""
+    return no_update if value is None and declaration.has_output else value
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def check_body(body: Any) -> None:
+    """Refuse a callback request that has not the shape that Dash's renderer sends.
+
+    Raises:
+        RequestRefused: 400, with what is wrong. Nothing of the body is repeated.
+    """
+    if not isinstance(body, dict):
+        raise RequestRefused(400, "The body must be a JSON object.")
+    if not isinstance(body.get("output"), str):
+        raise RequestRefused(400, "The field 'output' must be a string.")
+    for name in ("inputs", "state"):
+        entries = body.setdefault(name, [])
+        if not isinstance(entries, list) or not all(map(_is_property, entries)):
+            raise RequestRefused(400, f"The field '{name}' must be a list of objects with 'id' and 'property'.")
+    outputs = body.setdefault("outputs", [])
+    if not (_is_property(outputs) or (isinstance(outputs, list) and all(map(_is_property, outputs)))):
+        raise RequestRefused(400, "The field 'outputs' must hold objects with 'id' and 'property'.")
+    changed = body.setdefault("changedPropIds", [])
+    if not isinstance(changed, list) or not all(isinstance(each, str) for each in changed):
+        raise RequestRefused(400, "The field 'changedPropIds' must be a list of strings.")
+
+
+def _is_property(entry: Any) -> bool:
+    """Whether an entry names a property, or is the list of them that a pattern matched."""
+    if isinstance(entry, list):
+        return all(isinstance(each, dict) and _is_property(each) for each in entry)
+    return (
+        isinstance(entry, dict) and isinstance(entry.get("id"), (str, dict)) and isinstance(entry.get("property"), str)
+    )

@@ -1,0 +1,237 @@
+"""Dash's server backend on Quart: its routes, each with the app's set-up, context and errors around it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from quart import Quart, Response, request
+from quart.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from .. import _dash
+from ..calls import call
+from ..encoding import dumps
+from ..exceptions import ConfigurationError, PoolFull, RequestRefused, SetupPending, new_error_id
+from ..pool import serving_loop
+from .assets import Bundles
+from .compression import ThreadedCompress
+from .guards import read_json
+from .requests import FlashRequestAdapter
+
+if TYPE_CHECKING:
+    from ..app import Flash
+
+logger = logging.getLogger("flash")
+
+_ERROR_ID = "__flash_error_id__"
+
+
+class FlashBackend(_dash.DashBackend):
+    """Serves one Flash app on a Quart server.
+
+    Dash calls its methods while the app is constructed; the app sets :attr:`app` before that.
+    """
+
+    app: Flash
+
+    def __init__(self, server: Quart) -> None:
+        super().__init__(server)
+        self.request_adapter = FlashRequestAdapter
+        #: Why the app could not be set up when its server started; :func:`flash.server.run.serve` raises it.
+        self.startup_error: BaseException | None = None
+
+    # Routes.
+
+    def add_url_rule(
+        self,
+        rule: str,
+        view_func: Callable[..., Any],
+        endpoint: str | None = None,
+        methods: list[str] | None = None,
+    ) -> None:
+        """Add a route of the app. A plain view runs in a thread, an asynchronous one on the loop."""
+        self.server.add_url_rule(rule, endpoint, self._served(view_func), methods=methods or ["GET"])
+
+    def setup_index(self, dash_app: Flash) -> None:
+        """Serve the index page at the app's prefix."""
+        self.add_page("", dash_app)
+
+    def setup_catchall(self, dash_app: Flash) -> None:
+        """Serve the index page at every path below the prefix that nothing else serves."""
+        self.add_page("<path:path>", dash_app)
+
+    def add_page(self, name: str, app: Flash) -> None:
+        """Serve the index page at a path below the app's prefix."""
+
+        async def index(**_path: str) -> Response:
+            return Response(await app.render_index(), content_type="text/html")
+
+        app.add_route(name, index)
+
+    def setup_component_suites(self, dash_app: Flash) -> None:
+        """Serve the bundles of component packages."""
+        dash_app.add_route(
+            "_dash-component-suites/<string:package_name>/<path:fingerprinted_path>", Bundles(dash_app).serve
+        )
+
+    def serve_callback(self, dash_app: Flash) -> Callable[..., Any]:
+        """The view that runs a callback."""
+        dispatcher = dash_app.dispatcher
+
+        async def dispatch() -> Any:
+            called = dispatcher.read(await read_json(dash_app.views))
+            return called.context.dash_response.set_response(data=await dispatcher.run(called))
+
+        # The name by which extensions know Dash's view, to exempt it from CSRF checks for example.
+        dispatch.__name__ = dispatch.__qualname__ = "dispatch"
+        dispatch.__module__ = "dash.dash"
+        return dispatch
+
+    def register_callback_api_routes(self, callback_api_paths: dict[str, Callable[..., Any]]) -> None:
+        """Serve the callbacks that have an ``api_endpoint``, below the app's prefix."""
+        for path, func in callback_api_paths.items():
+            rule = self.app.config.routes_pathname_prefix + path.lstrip("/")
+            self.add_url_rule(rule, self._endpoint_view(func), f"dash_callback_api_{rule}", ["POST"])
+
+    def serve_websocket_callback(self, dash_app: Flash) -> None:
+        """Serve Dash's WebSocket endpoint, set up before its first message."""
+
+        async def prepare() -> None:
+            serving_loop.set(asyncio.get_running_loop())
+            _dash.current_app.set(dash_app)
+            await dash_app.setup.ensure()
+
+        prefix = dash_app.config.routes_pathname_prefix
+        self.register_websocket(dash_app, f"{prefix}_dash-ws-callback", prepare)
+
+    def _endpoint_view(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        async def endpoint() -> Response:
+            arguments = await read_json(self.app.views) if await request.get_data(as_text=False) else {}
+            if not isinstance(arguments, dict):
+                raise RequestRefused(400, "The body must be a JSON object.")
+            answer = await self.app.dispatcher.run_endpoint(func, arguments)
+            return Response(answer, content_type="application/json")
+
+        return endpoint
+
+    def _served(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        """A view with what every route of the app needs around it."""
+        app = self.app
+
+        async def serve(**arguments: Any) -> Any:
+            _dash.current_app.set(app)
+            serving_loop.set(asyncio.get_running_loop())
+            if not app.setup.done:
+                await app.setup.ensure()
+            try:
+                return await call(app.views, view, **arguments)
+            except (HTTPException, RequestRefused, SetupPending, PoolFull):
+                raise
+            except Exception as error:
+                raise _with_id(app.explained(error)) from error.__cause__
+
+        serve.__name__ = getattr(view, "__name__", "view")
+        serve.__module__ = getattr(view, "__module__", __name__)
+        return serve
+
+    # Errors.
+
+    def register_error_handlers(self) -> None:
+        """Answer Flash's errors with their status, and unexpected ones with an id that is in the log."""
+        super().register_error_handlers()
+        self.server.register_error_handler(RequestRefused, _answer_refused)
+        self.server.register_error_handler(SetupPending, _answer_pending)
+        self.server.register_error_handler(PoolFull, _answer_busy)
+        self.server.register_error_handler(InternalServerError, _answer_failure)
+
+    def register_prune_error_handler(self, secret: str, prune_errors: bool) -> None:
+        """Show errors in the browser while debugging; called by Dash when the dev tools are on."""
+        self.error_handling_mode = "prune" if prune_errors else "raise"
+
+        @self.server.errorhandler(Exception)
+        async def show_error(error: Exception) -> ResponseReturnValue:
+            if isinstance(error, HTTPException):
+                return error.get_response()  # abort(403) stays 403.
+            logger.error("%s %s failed", request.method, request.path, exc_info=error)
+            return Response(self.debug_page(secret, error), status=500, content_type="text/html")
+
+    # The rest.
+
+    def enable_compression(self) -> None:
+        """Compress dynamic responses, in threads."""
+        ThreadedCompress(self.server, self.app.views)
+
+    def run(self, dash_app: Flash, host: str, port: int, debug: bool, **options: Any) -> None:
+        """Serve the app until it is stopped. See :func:`flash.server.run.serve`."""
+        from .run import serve
+
+        serve(dash_app, host, port, debug, **options)
+
+
+def backend_for(backend: Any, server: Any) -> type[FlashBackend]:
+    """The backend class to hand to Dash's constructor.
+
+    Args:
+        backend: The app's ``backend`` argument.
+        server: The app's ``server`` argument. A Quart app becomes what the class "creates": Dash takes a server or a
+            backend class, not both.
+
+    Raises:
+        ConfigurationError: One of the two is not Quart's.
+    """
+    if not (
+        backend is None
+        or (isinstance(backend, str) and backend.lower() == "quart")
+        or (inspect.isclass(backend) and issubclass(FlashBackend, backend))
+    ):
+        raise ConfigurationError(
+            f"Flash is served by Quart and cannot use backend={backend!r}. Leave backend out, or use dash.Dash."
+        )
+    if server in (None, True, False):
+        return FlashBackend
+    if not isinstance(server, Quart):
+        kind = f"{type(server).__module__.partition('.')[0]}.{type(server).__name__}"
+        raise ConfigurationError(
+            f"Flash is served by Quart and cannot use a server of type {kind}. Pass a quart.Quart app, or leave server "
+            "out. An app that relies on Flask runs with Flash(flask_compat=True)."
+        )
+    return type("FlashBackend", (FlashBackend,), {"create_app": staticmethod(lambda name, config=None: server)})
+
+
+def _with_id(error: Exception) -> Exception:
+    """The error with an id, which the log shows with its traceback and the browser is told."""
+    if not hasattr(error, _ERROR_ID):
+        error_id = new_error_id()
+        setattr(error, _ERROR_ID, error_id)
+        error.add_note(f"Error id: {error_id}")
+    return error
+
+
+async def _answer_failure(failure: InternalServerError) -> ResponseReturnValue:
+    error_id = getattr(failure.original_exception, _ERROR_ID, None)
+    if error_id is None:
+        return failure.get_response()  # A route that is not the app's.
+    return _refusal({"error": "The server could not answer. Its log says more.", "id": error_id}, 500)
+
+
+async def _answer_refused(refused: RequestRefused) -> ResponseReturnValue:
+    logger.warning("%s %s refused with %s: %s", request.method, request.path, refused.status, refused.reason)
+    return _refusal({"error": refused.reason}, refused.status)
+
+
+async def _answer_pending(pending: SetupPending) -> ResponseReturnValue:
+    body = {"error": "The app is not ready yet. Try again in a moment.", "id": pending.error_id}
+    return _refusal(body, 503, {"Retry-After": "5"})
+
+
+async def _answer_busy(full: PoolFull) -> ResponseReturnValue:
+    logger.error("%s %s refused with 503: %s", request.method, request.path, full)
+    return _refusal({"error": "The server is busy. Try again in a moment."}, 503, {"Retry-After": "1"})
+
+
+def _refusal(body: dict[str, str], status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(dumps(body), status=status, headers=headers, content_type="application/json")

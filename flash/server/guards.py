@@ -1,0 +1,147 @@
+"""What a request may bring: the size of its body, its content type, its JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Generator
+from typing import Any
+
+import orjson
+from quart import Quart, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from ..exceptions import RequestRefused
+from ..pool import Pool
+
+QUART_MAX_CONTENT_LENGTH = 16 * 1024 * 1024
+
+#: Bodies up to this size are decoded on the loop, which takes less than a hop to a thread.
+LIGHT_BODY = 64 * 1024
+
+
+class PatientBody:
+    """The body of a request, which reads a body that is too large to its end before it refuses it.
+
+    Quart refuses at once; the client, still writing, then sees a reset connection instead of the answer. The rest is
+    thrown away as it comes, and no more of it than eight times the limit.
+
+    Has the interface of :class:`quart.wrappers.request.Body`.
+    """
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        self._chunks = bytearray()
+        self._limit = max_content_length
+        self._received = 0
+        self._too_large = bool(
+            max_content_length is not None and expected_content_length and expected_content_length > max_content_length
+        )
+        self._changed = asyncio.Event()
+        self._complete = asyncio.Event()
+
+    def append(self, data: bytes) -> None:
+        """Take the next piece from the server."""
+        if not data:
+            return
+        self._received += len(data)
+        if self._limit is not None and self._received > self._limit:
+            self._too_large = True
+        if not self._too_large:
+            self._chunks.extend(data)
+            self._changed.set()
+            return
+        self._chunks.clear()
+        if self._limit is not None and self._received > 8 * self._limit:
+            self.set_complete()
+
+    def set_complete(self) -> None:
+        """Say that no more comes."""
+        self._complete.set()
+        self._changed.set()
+
+    def set_result(self, data: bytes) -> None:
+        """Take a whole body at once."""
+        self.append(data)
+        self.set_complete()
+
+    def clear(self) -> None:
+        """Forget the data, once it has been read."""
+        self._chunks.clear()
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        yield from self._complete.wait().__await__()
+        self._refuse()
+        return bytes(self._chunks)
+
+    def __aiter__(self) -> PatientBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await self._changed.wait()
+        if self._too_large:
+            await self._complete.wait()
+            self._refuse()
+        if not self._chunks and self._complete.is_set():
+            raise StopAsyncIteration
+        data = bytes(self._chunks)
+        self._chunks.clear()
+        if not self._complete.is_set():
+            self._changed.clear()
+        return data
+
+    def _refuse(self) -> None:
+        if self._too_large:
+            raise RequestEntityTooLarge(f"The body is larger than the {self._limit} bytes that this app accepts.")
+
+
+def limit_bodies(server: Quart, max_content_length: int) -> None:
+    """Accept bodies up to ``max_content_length`` bytes, unless the server has a limit of its own already."""
+    if server.config["MAX_CONTENT_LENGTH"] == QUART_MAX_CONTENT_LENGTH:
+        server.config["MAX_CONTENT_LENGTH"] = max_content_length
+    if server.request_class.body_class is not PatientBody:
+        server.request_class = type("Request", (server.request_class,), {"body_class": PatientBody})
+
+
+async def read_json(pool: Pool) -> Any:
+    """The JSON of the current request's body, unpacked when it was sent with gzip.
+
+    Args:
+        pool: Where large bodies are decoded.
+
+    Raises:
+        RequestRefused: 415 for another content type, 400 for what is not JSON.
+        RequestEntityTooLarge: The body is over the server's limit.
+        RequestTimeout: It does not arrive in time.
+    """
+    if not request.is_json:
+        raise RequestRefused(415, "The Content-Type must be application/json.")
+    raw = await request.get_data(as_text=False)
+    if "gzip" in request.headers.get("Content-Encoding", ""):
+        raw = await pool.run(_unpack, raw, request.max_content_length)
+    if len(raw) > LIGHT_BODY:
+        return await pool.run(_decode, raw)
+    return _decode(raw)
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # A browser sends lone surrogates, which orjson refuses.
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise RequestRefused(400, "The body is not JSON.") from None
+
+
+def _unpack(raw: bytes, limit: int | None) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(raw, 0 if limit is None else limit + 1)
+    except zlib.error:
+        raise RequestRefused(400, "The body is not valid gzip.") from None
+    if limit is not None and len(unpacked) > limit:
+        raise RequestEntityTooLarge(f"The body is larger than the {limit} bytes that this app accepts.")
+    return unpacked

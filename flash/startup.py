@@ -1,0 +1,173 @@
+"""Setting an app up: once, under a lock, at the start of the server or else at the first request."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import logging
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from quart import has_request_context
+
+from . import _dash
+from .callbacks import check_declarations
+from .calls import call
+from .exceptions import SetupPending, new_error_id
+from .layout import resolve_layout
+from .pool import serving_loop
+
+if TYPE_CHECKING:
+    from .app import Flash
+
+logger = logging.getLogger("flash")
+
+_NO_REQUEST = ("Not within a request context", "Working outside of request context")
+
+
+class LayoutFailed(Exception):
+    """A function of the user's that gives a layout raised: a matter of time, so set-up is tried again."""
+
+
+class Setup:
+    """The set-up of one app.
+
+    The first caller does the work, in a task of its own; whoever comes meanwhile waits for the same outcome. A failure
+    leaves nothing half done, and the next caller tries again:
+
+    - a *layout* that fails (a database that is not up yet) is logged and raises :class:`SetupPending`;
+    - an error in a *declaration* (two pages on one path, a duplicate output) is raised as it is, and ends a start.
+    """
+
+    def __init__(self, app: Flash) -> None:
+        self.app = app
+        self.done = False
+        self._lock = threading.Lock()
+        # Not asyncio's: test clients bring a loop each, and the loops of several threads may ask at once.
+        self._running: concurrent.futures.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        _apps.add(app)
+
+    async def at_start(self) -> None:
+        """Set the app up when its server starts. A layout that fails does not end the start, any other error does."""
+        try:
+            await self.ensure()
+        except SetupPending as pending:
+            if pending.waits_for_request:
+                logger.info(
+                    "The layout of %r needs a request; the app is set up by the first one.", self.app.config.name
+                )
+
+    async def ensure(self) -> None:
+        """Set the app up if that has not happened yet.
+
+        Raises:
+            SetupPending: The layout fails.
+            Exception: A declaration is wrong.
+        """
+        if self.done:
+            return
+        with self._lock:
+            running = self._running
+            if running is None:
+                running = self._running = concurrent.futures.Future()
+                # A task, so that a client that goes away cancels its request and not the set-up of the app.
+                self._task = asyncio.get_running_loop().create_task(
+                    self._finish(running), context=contextvars.copy_context()
+                )
+        await asyncio.shield(asyncio.wrap_future(running))
+
+    async def _finish(self, running: concurrent.futures.Future[None]) -> None:
+        try:
+            await self._run()
+        except BaseException as error:
+            with self._lock:
+                self._running = None
+            if isinstance(error, LayoutFailed):
+                error = self._pending(error)
+            running.set_exception(error)
+            running.exception()
+        else:
+            self.done = True
+            running.set_result(None)
+        finally:
+            self._task = None
+
+    async def _run(self) -> None:
+        app = self.app
+        serving_loop.set(asyncio.get_running_loop())
+        _dash.current_app.set(app)
+        _dash.running_setup.set(True)
+        _dash.context_value.set({})
+        for hook in app.hook_view.waiting_setups:
+            await hook(app)
+        app.hook_view.waiting_setups = []
+        tree = None
+        if callable(app.declared_layout):
+            try:
+                tree = await resolve_layout(app)
+            except Exception as error:
+                raise LayoutFailed() from error
+        _dash.resolved_layout.set(tree)
+        _warn_of_other_apps(app)
+        with app.undone_on_failure():
+            await app.views.run(app.run_server_setup)
+            check_declarations(app.callback_map)
+            if tree is not None and app.validation_layout is None and not app.config.suppress_callback_exceptions:
+                app.validation_layout = tree
+            if app.backend.page_setup is not None:
+                await app.backend.page_setup()
+
+    def _pending(self, failed: LayoutFailed) -> SetupPending:
+        cause = failed.__cause__
+        error_id = new_error_id()
+        if str(cause).startswith(_NO_REQUEST) and not has_request_context():
+            return SetupPending(error_id, waits_for_request=True)
+        logger.error(
+            "The layout of %r failed; the next request tries again. Error id: %s",
+            self.app.config.name,
+            error_id,
+            exc_info=cause,
+        )
+        return SetupPending(error_id)
+
+
+async def call_page_function(app: Flash, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a page's layout or title; a failure while the app is set up says that it is one of a layout."""
+    try:
+        return await call(app.pool, func, *args, **kwargs)
+    except Exception as error:
+        if _dash.running_setup.get():
+            raise LayoutFailed() from error
+        raise
+
+
+_apps: weakref.WeakSet[Flash] = weakref.WeakSet()
+
+
+def _warn_of_other_apps(app: Flash) -> None:
+    """Say whose the global callbacks and pages become when several apps of the process could have them."""
+    others = [other for other in _apps if other is not app and not other.setup.done]
+    if not others:
+        return
+    mine, theirs = _described(app), ", ".join(map(_described, others))
+    if ids := _dash.global_callbacks():
+        warnings.warn(
+            f"{len(ids)} callbacks declared with flash.callback ({', '.join(sorted(ids)[:3])} ...) become those of "
+            f"{mine}, the app that is set up first; {theirs} does not serve them. Declare them with app.callback.",
+            stacklevel=2,
+        )
+    if app.use_pages and any(other.use_pages for other in others):
+        warnings.warn(
+            f"The pages declared with register_page are shared by {mine} and {theirs}: Dash keeps one registry for a "
+            "process. Give one of the apps use_pages=False, or run them in processes of their own.",
+            stacklevel=2,
+        )
+
+
+def _described(app: Flash) -> str:
+    return f"{app.config.name!r} at {app.config.routes_pathname_prefix}"
