@@ -8,11 +8,11 @@ managers, which replace Dash's.
 
 from dash import *  # noqa: F403
 from dash import __all__ as _dash_names
-from dash import clientside_callback, ctx, dcc, html  # noqa: F401
 
-from . import _dash, exceptions
-from ._version import __version__
-from .app import Flash
+from . import _dash
+from . import exceptions as exceptions  # type: ignore[no-redef]
+from ._version import __version__ as __version__
+from .app import Flash as Flash
 
 _dash.install()
 

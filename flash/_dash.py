@@ -21,18 +21,18 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dash as _dash_package
 import dash.dash as _dash_module
 from dash import _callback, _get_app, _pages, _validate
 from dash._callback_context import context_value
 from dash._hooks import HooksManager
-from dash._utils import AttributeDict, get_caller_name
+from dash._utils import AttributeDict, create_callback_id, get_caller_name, to_json
 from dash.backends._quart import QuartDashServer, QuartRequestAdapter
 from dash.development.base_component import Component, ComponentRegistry
 from dash.exceptions import DashException, DependencyException
-from dash.fingerprint import check_fingerprint
+from dash.fingerprint import check_fingerprint as _check_fingerprint
 from plotly.io._json import clean_to_json_compatible
 from quart import Quart
 
@@ -50,6 +50,7 @@ __all__ = [
     "check_fingerprint",
     "clean_to_json_compatible",
     "closure_facts",
+    "component_json",
     "context_value",
     "current_app",
     "dash_json",
@@ -76,21 +77,23 @@ __all__ = [
 OriginalDash = _dash_module.Dash
 
 caller_name: Callable[[], str] = get_caller_name
+check_fingerprint: Callable[[str], tuple[str, bool]] = _check_fingerprint
 current_app: ContextVar[Any] = _get_app.app_context
 page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
-page_of_path = _pages._path_to_page
-dash_json: Callable[[Any], str] = _dash_module.to_json
-invoke_function = _callback._invoke_callback
-await_function = _callback._async_invoke_callback
-start_background = _callback._setup_background_callback
-poll_background = _callback._update_background_callback
-prepare_response = _callback._prepare_response
-fail_unencodable = _validate.fail_callback_output
-validate_layout = _validate.validate_layout
-validate_layout_type = _validate.validate_layout_type
-validate_javascript_path = _validate.validate_js_path
+page_of_path: Callable[..., Any] = _pages._path_to_page
+component_json: Callable[[Any], dict[str, Any]] = Component.to_plotly_json
+dash_json: Callable[[Any], str] = to_json
+invoke_function: Callable[..., Any] = _callback._invoke_callback
+await_function: Callable[..., Any] = _callback._async_invoke_callback
+start_background: Callable[..., Any] = _callback._setup_background_callback
+poll_background: Callable[..., Any] = _callback._update_background_callback
+prepare_response: Callable[..., Any] = _callback._prepare_response
+fail_unencodable: Callable[..., Any] = _validate.fail_callback_output
+validate_layout: Callable[..., Any] = _validate.validate_layout
+validate_layout_type: Callable[..., Any] = _validate.validate_layout_type
+validate_javascript_path: Callable[..., Any] = _validate.validate_js_path
 _run_plainly = _dash_module.execute_async_function
-_dash_callback_id = _callback.create_callback_id
+_dash_callback_id = create_callback_id
 
 #: The tree that stands for the layout while Dash's own set-up reads it.
 resolved_layout: ContextVar[Any] = ContextVar("flash_resolved_layout", default=None)
@@ -215,7 +218,7 @@ class DashSeam(OriginalDash):
         self.hook_view = HookView()
         super()._setup_hooks()
 
-    @property
+    @property  # type: ignore[override]
     def _hooks(self) -> HookView:
         return self.hook_view
 
@@ -290,11 +293,11 @@ class DashSeam(OriginalDash):
 
     def callback_context(self, body: dict[str, Any]) -> Any:
         """The context that ``ctx`` shows for a request with this body."""
-        return self._initialize_context(body)
+        return self._initialize_context(cast(Any, body))
 
     def stored_callback(self, context: Any, body: dict[str, Any]) -> Callable[..., Any]:
         """The stored callable for ``body["output"]``; completes the context for it."""
-        stored: Callable[..., Any] = self._prepare_callback(context, body)
+        stored: Callable[..., Any] = self._prepare_callback(context, cast(Any, body))
         return stored
 
     def callback_values(self, context: Any) -> list[Any]:
@@ -314,6 +317,11 @@ class DashSeam(OriginalDash):
             ),
             index,
         )
+
+    def plain_index(self) -> str:
+        """Dash's own index page. Blocks: it reads files."""
+        index: str = self.index()
+        return index
 
     def run_server_setup(self) -> None:
         """Dash's own set-up: assets, layout check, scripts, and the callbacks declared without an app."""
@@ -374,6 +382,10 @@ class DashBackend(QuartDashServer):
             return
         super().before_request(func)
 
+    def register_dash_error_handlers(self) -> None:
+        """Dash's own: 204 for PreventUpdate, 404 for unknown resources."""
+        super().register_error_handlers()
+
     def debug_page(self, secret: str, error: Exception) -> str:
         """The HTML page that shows an error while debugging."""
         page: str = self._get_traceback(secret, error)
@@ -388,7 +400,7 @@ class DashBackend(QuartDashServer):
             prepare: Awaited before each connection is handled, in its context.
         """
         server = self.server
-        self.server = _NamedWebSocket(server, endpoint, prepare)
+        self.server = cast(Quart, _NamedWebSocket(server, endpoint, prepare))
         try:
             super().serve_websocket_callback(app)
         finally:
@@ -464,6 +476,6 @@ def _page_of_path(path: str) -> Any:
 
 def install() -> None:
     """Put Flash's replacements into Dash's modules. Called once, when Flash is imported."""
-    _callback.create_callback_id = _callback_id
+    _callback.create_callback_id = _callback_id  # type: ignore[attr-defined]
     _dash_module.execute_async_function = _run_page_function
     _pages._path_to_page = _page_of_path

@@ -20,6 +20,7 @@ from .pages import resolve_page
 from .pool import Pool, run_on_loop, serving_loop
 from .server.backend import FlashBackend, backend_for
 from .server.guards import limit_bodies
+from .server.threads import run_plain_functions_in
 from .startup import Setup, call_page_function
 
 VIEW_THREADS = 16
@@ -110,6 +111,7 @@ class Flash(_dash.DashSeam):
     def _attach(self, server: Quart) -> None:
         if self._max_content_length is not None:
             limit_bodies(server, self._max_content_length)
+        run_plain_functions_in(self.views, server)
         start = server.startup
 
         async def start_server() -> None:
@@ -179,8 +181,7 @@ class Flash(_dash.DashSeam):
         _dash.resolved_page.set(page)
         _dash.resolved_dev_tools.set(tools)
         _dash.hidden_hooks.set(frozenset({"index"}))
-        index: str = self.index()
-        return index
+        return self.plain_index()
 
     async def _resolve_dev_tool(self, tool: dict[str, Any]) -> dict[str, Any]:
         props = tool.get("props", {})

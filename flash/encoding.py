@@ -68,7 +68,7 @@ def is_light(value: Any) -> bool:
 def _encode_unknown(value: Any) -> Any:
     """One level of what orjson does not know; it goes on with what comes back."""
     if isinstance(value, _dash.Component):
-        return value.to_plotly_json()
+        return _dash.component_json(value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.floating):
         return float(value)

@@ -23,6 +23,7 @@ T = TypeVar("T")
 serving_loop: ContextVar[asyncio.AbstractEventLoop] = ContextVar("flash_serving_loop")
 
 WAITING_PER_THREAD = 250
+_UNSET: Any = object()
 
 
 class Pool:
@@ -54,13 +55,27 @@ class Pool:
 
         A caller that is cancelled goes away at once; the function, which nothing can stop, ends by itself.
         """
-        loop = asyncio.get_running_loop()
-        call = _Call(loop, func, args, kwargs)
+        return await self._result_of(_Call(asyncio.get_running_loop(), func, args, kwargs))
+
+    async def run_in_place(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`run`, and what ``func`` sets in context variables is set for the caller too.
+
+        For guards: a ``before_request`` function sets what callbacks read later in the same request.
+        """
+        call = _Call(asyncio.get_running_loop(), func, args, kwargs)
+        try:
+            return await self._result_of(call)
+        finally:
+            mine = copy_context()
+            for variable, value in call.context.items():
+                if variable is not serving_loop and mine.get(variable, _UNSET) is not value:
+                    variable.set(value)
+
+    async def _result_of(self, call: _Call) -> Any:
         self._submit(call)
         succeeded, value = await call.outcome
         if succeeded:
-            result: T = value
-            return result
+            return value
         try:
             raise value
         finally:
@@ -75,9 +90,8 @@ class Pool:
 
     def _submit(self, call: _Call) -> None:
         with self._available:
-            if self._closed:
-                # A test client starts an app that was shut down before; threads come back as they are needed.
-                self._closed = False
+            # A test client starts an app again that was closed before.
+            self._closed = False
             if len(self._waiting) >= WAITING_PER_THREAD * self.threads:
                 raise PoolFull(
                     f"{len(self._waiting)} calls already wait for the {self.threads} threads of {self.name}."

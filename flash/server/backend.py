@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dash import Dash
 from quart import Quart, Response, request
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -56,34 +57,29 @@ class FlashBackend(_dash.DashBackend):
         """Add a route of the app. A plain view runs in a thread, an asynchronous one on the loop."""
         self.server.add_url_rule(rule, endpoint, self._served(view_func), methods=methods or ["GET"])
 
-    def setup_index(self, dash_app: Flash) -> None:
+    def setup_index(self, dash_app: Dash) -> None:
         """Serve the index page at the app's prefix."""
-        self.add_page("", dash_app)
+        self.app.add_route("", self._index)
 
-    def setup_catchall(self, dash_app: Flash) -> None:
+    def setup_catchall(self, dash_app: Dash) -> None:
         """Serve the index page at every path below the prefix that nothing else serves."""
-        self.add_page("<path:path>", dash_app)
+        self.app.add_route("<path:path>", self._index)
 
-    def add_page(self, name: str, app: Flash) -> None:
-        """Serve the index page at a path below the app's prefix."""
+    async def _index(self, path: str = "") -> Response:
+        return Response(await self.app.render_index(), content_type="text/html")
 
-        async def index(**_path: str) -> Response:
-            return Response(await app.render_index(), content_type="text/html")
+    def setup_component_suites(self, dash_app: Dash) -> str:
+        """Serve the bundles of component packages, and return the route's path."""
+        route = "_dash-component-suites/<string:package_name>/<path:fingerprinted_path>"
+        self.app.add_route(route, Bundles(self.app).serve)
+        return route
 
-        app.add_route(name, index)
-
-    def setup_component_suites(self, dash_app: Flash) -> None:
-        """Serve the bundles of component packages."""
-        dash_app.add_route(
-            "_dash-component-suites/<string:package_name>/<path:fingerprinted_path>", Bundles(dash_app).serve
-        )
-
-    def serve_callback(self, dash_app: Flash) -> Callable[..., Any]:
+    def serve_callback(self, dash_app: Dash) -> Callable[..., Any]:
         """The view that runs a callback."""
-        dispatcher = dash_app.dispatcher
+        dispatcher, views = self.app.dispatcher, self.app.views
 
         async def dispatch() -> Any:
-            called = dispatcher.read(await read_json(dash_app.views))
+            called = dispatcher.read(await read_json(views))
             return called.context.dash_response.set_response(data=await dispatcher.run(called))
 
         # The name by which extensions know Dash's view, to exempt it from CSRF checks for example.
@@ -97,16 +93,15 @@ class FlashBackend(_dash.DashBackend):
             rule = self.app.config.routes_pathname_prefix + path.lstrip("/")
             self.add_url_rule(rule, self._endpoint_view(func), f"dash_callback_api_{rule}", ["POST"])
 
-    def serve_websocket_callback(self, dash_app: Flash) -> None:
-        """Serve Dash's WebSocket endpoint, set up before its first message."""
+    def serve_websocket_callback(self, dash_app: Dash) -> None:
+        """Serve Dash's WebSocket endpoint; the app is set up before the first connection."""
 
         async def prepare() -> None:
             serving_loop.set(asyncio.get_running_loop())
-            _dash.current_app.set(dash_app)
-            await dash_app.setup.ensure()
+            _dash.current_app.set(self.app)
+            await self.app.setup.ensure()
 
-        prefix = dash_app.config.routes_pathname_prefix
-        self.register_websocket(dash_app, f"{prefix}_dash-ws-callback", prepare)
+        self.register_websocket(dash_app, f"{self.app.config.routes_pathname_prefix}_dash-ws-callback", prepare)
 
     def _endpoint_view(self, func: Callable[..., Any]) -> Callable[..., Any]:
         async def endpoint() -> Response:
@@ -142,7 +137,7 @@ class FlashBackend(_dash.DashBackend):
 
     def register_error_handlers(self) -> None:
         """Answer Flash's errors with their status, and unexpected ones with an id that is in the log."""
-        super().register_error_handlers()
+        self.register_dash_error_handlers()
         self.server.register_error_handler(RequestRefused, _answer_refused)
         self.server.register_error_handler(SetupPending, _answer_pending)
         self.server.register_error_handler(PoolFull, _answer_busy)
@@ -165,11 +160,11 @@ class FlashBackend(_dash.DashBackend):
         """Compress dynamic responses, in threads."""
         ThreadedCompress(self.server, self.app.views)
 
-    def run(self, dash_app: Flash, host: str, port: int, debug: bool, **options: Any) -> None:
+    def run(self, dash_app: Dash, host: str, port: int, debug: bool, **options: Any) -> None:
         """Serve the app until it is stopped. See :func:`flash.server.run.serve`."""
         from .run import serve
 
-        serve(dash_app, host, port, debug, **options)
+        serve(self.app, host, port, debug, **options)
 
 
 def backend_for(backend: Any, server: Any) -> type[FlashBackend]:

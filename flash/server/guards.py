@@ -6,10 +6,10 @@ import asyncio
 import json
 import zlib
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from quart import Quart, request
+from quart import Quart, Request, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..exceptions import RequestRefused
@@ -99,8 +99,10 @@ def limit_bodies(server: Quart, max_content_length: int) -> None:
     """Accept bodies up to ``max_content_length`` bytes, unless the server has a limit of its own already."""
     if server.config["MAX_CONTENT_LENGTH"] == QUART_MAX_CONTENT_LENGTH:
         server.config["MAX_CONTENT_LENGTH"] = max_content_length
-    if server.request_class.body_class is not PatientBody:
-        server.request_class = type("Request", (server.request_class,), {"body_class": PatientBody})
+    if not issubclass(server.request_class.body_class, PatientBody):
+        server.request_class = cast(
+            type[Request], type("Request", (server.request_class,), {"body_class": PatientBody})
+        )
 
 
 async def read_json(pool: Pool) -> Any:
@@ -116,7 +118,7 @@ async def read_json(pool: Pool) -> Any:
     """
     if not request.is_json:
         raise RequestRefused(415, "The Content-Type must be application/json.")
-    raw = await request.get_data(as_text=False)
+    raw: Any = await request.get_data(as_text=False)
     if "gzip" in request.headers.get("Content-Encoding", ""):
         raw = await pool.run(_unpack, raw, request.max_content_length)
     if len(raw) > LIGHT_BODY:
