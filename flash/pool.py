@@ -55,7 +55,8 @@ class Pool:
 
         A caller that is cancelled goes away at once; the function, which nothing can stop, ends by itself.
         """
-        return await self._result_of(_Call(asyncio.get_running_loop(), func, args, kwargs))
+        result: T = await self._result_of(_Call(asyncio.get_running_loop(), func, args, kwargs))
+        return result
 
     async def run_in_place(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As :meth:`run`, and what ``func`` sets in context variables is set for the caller too.
@@ -64,7 +65,8 @@ class Pool:
         """
         call = _Call(asyncio.get_running_loop(), func, args, kwargs)
         try:
-            return await self._result_of(call)
+            result: T = await self._result_of(call)
+            return result
         finally:
             mine = copy_context()
             for variable, value in call.context.items():

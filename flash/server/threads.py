@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from quart import Quart
-from quart.utils import run_sync
+from quart.utils import run_sync_iterable
 
 from ..pool import Pool
 
@@ -24,8 +24,8 @@ def run_plain_functions_in(pool: Pool, server: Quart) -> None:
         @functools.wraps(func)
         async def run(*args: Any, **kwargs: Any) -> Any:
             result = await pool.run_in_place(func, *args, **kwargs)
-            # A plain generator is a streamed body; Quart's own wrapper makes it asynchronous.
-            return await run_sync(lambda: result)() if inspect.isgenerator(result) else result
+            # A plain generator is a streamed body.
+            return run_sync_iterable(result) if inspect.isgenerator(result) else result
 
         return run
 

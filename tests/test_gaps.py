@@ -1,0 +1,513 @@
+"""What Dash's own Quart backend gets wrong: each check passes on Flash and fails on ``Dash(backend="quart")``.
+
+A check that plain Dash passes one day shows that Dash mended it: the check stays, its entry moves to ``MENDED``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import logging
+import threading
+import time
+from typing import Any
+
+import dash
+import pytest
+from quart import Quart, abort
+from quart.testing.app import LifespanError
+
+from flash import Input, Output, get_app, hooks, page_container, register_page
+from flash._dash import page_registry
+
+from .apps import body, flash_app, html, post, quart_dash, run, serving, together, value_of
+
+#: Mended in Dash since 4.5, so plain Dash is only expected to fail below.
+MENDED = {
+    "a_failing_first_layout_poisons_nothing",
+    "an_async_route_hook_answers",
+    "concurrent_first_requests_set_up_once",
+}
+DASH_4_5 = tuple(map(int, dash.__version__.split(".")[:2])) >= (4, 5)
+
+CHECKS: dict[str, Any] = {}
+
+
+def check(function: Any) -> Any:
+    CHECKS[function.__name__] = function
+    return function
+
+
+class Meeting:
+    """A plain function that waits for an asynchronous one: it meets it only when the loop is free meanwhile."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wait(self, *_: Any, **__: Any) -> Any:
+        return "met" if self._event.wait(0.5) else "blocked the loop"
+
+    async def arrive(self, *_: Any) -> str:
+        self._event.set()
+        return "arrived"
+
+
+def meeting_app(make: Any) -> tuple[Any, Meeting]:
+    app, meeting = make(), Meeting()
+    app.layout = html.Div([html.Div(id="in"), html.Div(id="plain"), html.Div(id="async")])
+    app.callback(Output("async", "children"), Input("in", "children"))(meeting.arrive)
+    return app, meeting
+
+
+async def meet(client: Any, first: Any) -> Any:
+    """Await ``first`` and start the asynchronous callback beside it."""
+    value, _ = await asyncio.gather(first, post(client, "async.children", {"in.children": 1}))
+    return value
+
+
+@check
+async def plain_callbacks_do_not_block_the_loop(make: Any) -> None:
+    app, meeting = meeting_app(make)
+    app.callback(Output("plain", "children"), Input("in", "children"))(meeting.wait)
+    async with serving(app) as client:
+        assert await meet(client, value_of(client, "plain.children", {"in.children": 1})) == "met"
+
+
+@check
+async def plain_api_endpoints_do_not_block_the_loop(make: Any) -> None:
+    app, meeting = meeting_app(make)
+    app.callback(Output("plain", "children"), Input("in", "children"), api_endpoint="/wait")(meeting.wait)
+    app.setup_apis()
+    async with serving(app) as client:
+        response = await meet(client, client.post("/wait", json={}))
+        assert await response.get_json() == "met"
+
+
+@check
+async def api_endpoints_lie_below_the_prefix(make: Any) -> None:
+    app = make(url_base_pathname="/sales/")
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), api_endpoint="/double")
+    async def double(number: int) -> int:
+        return 2 * number
+
+    app.setup_apis()
+    async with serving(app) as client:
+        response = await client.post("/sales/double", json={"number": 21})
+        assert (response.status_code, await response.get_json()) == (200, 42)
+
+
+@check
+async def a_layout_may_be_async(make: Any) -> None:
+    app = make()
+
+    async def layout() -> Any:
+        await asyncio.sleep(0)
+        return html.Div("from the loop")
+
+    app.layout = layout
+    async with serving(app) as client:
+        response = await client.get("/_dash-layout")
+        assert (await response.get_json())["props"]["children"] == "from the loop"
+
+
+@contextlib.contextmanager
+def page(layout: Any, **details: Any) -> Any:
+    """An app's only page."""
+    known = dict(page_registry)
+    page_registry.clear()
+    try:
+        yield lambda: register_page("tests.page", path="/", layout=layout, **details)
+    finally:
+        page_registry.clear()
+        page_registry.update(known)
+
+
+def pages_app(make: Any, **options: Any) -> Any:
+    app = make(use_pages=True, **options)
+    app.layout = html.Div([page_container, html.Div(id="in"), html.Div(id="async")])
+    return app
+
+
+ROUTER = "..._pages_content.children..._pages_store.data..".replace("...", "..", 1)
+
+
+async def routed(client: Any) -> Any:
+    response = await post(client, ROUTER, {"_pages_location.pathname": "/", "_pages_location.search": ""})
+    assert response.status_code == 200, await response.get_data()
+    return (await response.get_json(force=True))["response"]
+
+
+@check
+async def page_layouts_may_be_async(make: Any) -> None:
+    async def layout() -> Any:
+        await asyncio.sleep(0)
+        return html.Div("a page")
+
+    with page(layout) as register:
+        app = pages_app(make)
+        register()
+        async with serving(app) as client:
+            assert (await routed(client))["_pages_content"]["children"]["props"]["children"] == "a page"
+
+
+@check
+async def page_titles_and_descriptions_may_be_async(make: Any) -> None:
+    async def title() -> str:
+        return "Slow title"
+
+    async def description() -> str:
+        return "Slow description"
+
+    with page(html.Div(), title=title, description=description) as register:
+        app = pages_app(make)
+        register()
+        async with serving(app) as client:
+            index = await (await client.get("/")).get_data(as_text=True)
+            assert "Slow title" in index and "Slow description" in index
+            assert (await routed(client))["_pages_store"]["data"] == {"title": "Slow title"}
+
+
+@check
+async def plain_page_layouts_do_not_block_the_loop(make: Any) -> None:
+    meeting = Meeting()
+    with page(html.Div()) as register:
+        app = pages_app(make)
+        register()
+        app.callback(Output("async", "children"), Input("in", "children"))(meeting.arrive)
+        async with serving(app) as client:
+            await client.get("/")
+            page_registry["tests.page"]["layout"] = meeting.wait
+            content = (await meet(client, routed(client)))["_pages_content"]["children"]
+            assert content == "met"
+
+
+@check
+async def pages_know_themselves_below_a_prefix(make: Any) -> None:
+    with page(html.Div(), title="Below", description="Below a prefix") as register:
+        app = pages_app(make, url_base_pathname="/sales/")
+        register()
+        async with serving(app) as client:
+            assert "Below a prefix" in await (await client.get("/sales/")).get_data(as_text=True)
+
+
+@check
+async def on_error_may_be_async(make: Any) -> None:
+    async def of_app(error: Exception) -> str:
+        return f"app: {error}"
+
+    async def of_callback(error: Exception) -> str:
+        return f"callback: {error}"
+
+    app = make(on_error=of_app)
+    app.layout = html.Div()
+
+    @app.callback(Output("a", "children"), Input("in", "children"))
+    async def async_one(_: Any) -> None:
+        raise ValueError("one")
+
+    @app.callback(Output("b", "children"), Input("in", "children"), on_error=of_callback)
+    def plain_one(_: Any) -> None:
+        raise ValueError("two")
+
+    async with serving(app) as client:
+        assert await value_of(client, "a.children", {"in.children": 1}) == "app: one"
+        assert await value_of(client, "b.children", {"in.children": 1}) == "callback: two"
+
+
+@contextlib.contextmanager
+def hooked() -> Any:
+    """Dash's hooks, put back afterwards: they are the process's."""
+    names = {name: list(known) for name, known in hooks._ns.items()}
+    try:
+        yield
+    finally:
+        for name, known in names.items():
+            hooks._ns[name] = known
+
+
+@check
+async def hooks_may_be_async(make: Any) -> None:
+    with hooked():
+
+        @hooks.layout()
+        async def more(layout: Any) -> Any:
+            return html.Div([layout, html.Div("hooked layout")])
+
+        @hooks.index()
+        async def stamp(index: str) -> str:
+            return index.replace("</body>", "<!-- hooked index --></body>")
+
+        @hooks.error()
+        async def note(error: Exception) -> str:
+            return "hooked error"
+
+        app = make()
+        app.layout = html.Div()
+
+        @app.callback(Output("out", "children"), Input("in", "children"))
+        def fail(_: Any) -> None:
+            raise ValueError
+
+        async with serving(app) as client:
+            assert "hooked layout" in await (await client.get("/_dash-layout")).get_data(as_text=True)
+            assert "hooked index" in await (await client.get("/")).get_data(as_text=True)
+            assert await value_of(client, "out.children", {"in.children": 1}) == "hooked error"
+
+
+@check
+async def custom_data_hooks_may_be_async(make: Any) -> None:
+    with hooked():
+
+        @hooks.custom_data("team")
+        async def team(context: Any) -> str:
+            return "blue"
+
+        app = make()
+        app.layout = html.Div()
+
+        @app.callback(Output("out", "children"), Input("in", "children"))
+        def show(_: Any) -> Any:
+            return dash.ctx.custom_data.team
+
+        async with serving(app) as client:
+            assert await value_of(client, "out.children", {"in.children": 1}) == "blue"
+
+
+@check
+async def setup_hooks_may_be_async(make: Any) -> None:
+    seen = []
+    with hooked():
+
+        @hooks.setup()
+        async def prepare(app: Any) -> None:
+            seen.append(app)
+
+        app = make()
+        app.layout = html.Div()
+        async with serving(app) as client:
+            await client.get("/_dash-layout")
+            assert seen == [app]
+
+
+@check
+async def an_async_route_hook_answers(make: Any) -> None:
+    with hooked():
+
+        @hooks.route("hello")
+        async def hello() -> str:
+            return "hi"
+
+        app = make()
+        app.layout = html.Div()
+        async with serving(app) as client:
+            assert await (await client.get("/hello")).get_data() == b"hi"
+
+
+@check
+async def concurrent_first_requests_set_up_once(make: Any) -> None:
+    app = make()
+    calls = []
+
+    def layout() -> Any:
+        calls.append(1)
+        time.sleep(0.1)  # Time for the other requests to arrive.
+        return html.Div()
+
+    app.config.suppress_callback_exceptions = True  # Plain Dash would call the function at once.
+    app.layout = layout
+
+    @dash.callback(Output("out", "children"), Input("in", "children"))
+    async def show(value: Any) -> Any:
+        return value
+
+    client = app.server.test_client()  # No lifespan: the first request sets the app up.
+    responses = await together(client, 4, "out.children", {"in.children": 1})
+    assert [response.status_code for response in responses] == [200] * 4
+    assert len(calls) == 1
+
+
+@check
+async def a_failing_first_layout_poisons_nothing(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+    up = []
+
+    def layout() -> Any:
+        if not up:
+            raise ConnectionError("database is down")
+        return html.Div("up")
+
+    app.config.suppress_callback_exceptions = True  # Plain Dash would call the function at once.
+    app.layout = layout
+
+    @dash.callback(Output("out", "children"), Input("in", "children"))
+    async def show(value: Any) -> Any:
+        return value
+
+    client = app.server.test_client()
+    assert (await client.get("/_dash-dependencies")).status_code in (500, 503)
+    up.append(1)
+    assert await value_of(client, "out.children", {"in.children": "works"}) == "works"
+    assert len(await (await client.get("/_dash-dependencies")).get_json()) == 1
+
+
+@check
+async def an_error_in_a_declaration_ends_the_start(make: Any) -> None:
+    app = make()
+    app.layout = html.Div([html.Div(id="twice"), html.Div(id="twice")])
+    with pytest.raises(LifespanError, match="Duplicate component id"):
+        async with serving(app):
+            pass
+
+
+@check
+async def two_apps_fit_on_one_server(make: Any) -> None:
+    server = Quart("shared")
+    apps = [make(server=server, url_base_pathname=f"/{name}/") for name in ("one", "two")]
+    for app in apps:
+        app.layout = html.Div()
+
+        def show(_: Any, app: Any = app) -> bool:
+            return get_app() is app
+
+        app.callback(Output("out", "children"), Input("in", "children"))(show)
+    async with serving(apps[0]) as client:
+        assert await value_of(client, "out.children", {"in.children": 1}, prefix="/one/") is True
+        assert await value_of(client, "out.children", {"in.children": 1}, prefix="/two/") is True
+
+
+@check
+async def bodies_over_16_mib_are_taken(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"))
+    async def length(text: str) -> int:
+        return len(text)
+
+    async with serving(app) as client:
+        assert await value_of(client, "out.children", {"in.children": "x" * (17 << 20)}) == 17 << 20
+
+
+@check
+async def bundles_are_compressed_with_an_etag(make: Any) -> None:
+    app = make(compress=True)
+    app.layout = html.Div()
+    async with serving(app) as client:
+        index = await (await client.get("/")).get_data(as_text=True)
+        path = next(part for part in index.split('"') if "dash_renderer" in part and part.endswith(".js"))
+        response = await client.get(path, headers={"Accept-Encoding": "br, gzip"})
+        assert response.headers["Content-Encoding"] == "br"
+        assert response.headers["ETag"] and "immutable" in response.headers["Cache-Control"]
+        again = await client.get(path, headers={"Accept-Encoding": "br", "If-None-Match": response.headers["ETag"]})
+        assert again.status_code == 304
+
+
+@check
+async def abort_keeps_its_status_while_debugging(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+    app.enable_dev_tools(debug=True, dev_tools_hot_reload=False)
+
+    @app.callback(Output("out", "children"), Input("in", "children"))
+    async def forbid(_: Any) -> None:
+        abort(403)
+
+    async with serving(app) as client:
+        assert (await post(client, "out.children", {"in.children": 1})).status_code == 403
+
+
+@check
+async def guards_may_set_context_variables(make: Any) -> None:
+    tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
+    app = make()
+    app.layout = html.Div()
+
+    @app.server.before_request
+    def guard() -> None:
+        tenant.set("acme")
+
+    @app.callback(Output("out", "children"), Input("in", "children"))
+    async def show(_: Any) -> str:
+        return tenant.get()
+
+    async with serving(app) as client:
+        assert await value_of(client, "out.children", {"in.children": 1}) == "acme"
+
+
+@check
+async def a_function_that_raises_stop_iteration_is_answered(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+
+    @app.server.before_request
+    def guard() -> None:
+        next(iter(()))
+
+    async with serving(app) as client:
+        logging.getLogger(app.server.name).disabled = True
+        response = await asyncio.wait_for(client.get("/_dash-layout"), 1)
+        assert response.status_code == 500
+
+
+@check
+async def malformed_requests_are_refused(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"))
+    async def show(value: Any) -> Any:
+        return value
+
+    async with serving(app) as client:
+        logging.getLogger(app.server.name).disabled = True
+        for bad in ({}, {"output": 1}, {**body("out.children"), "inputs": 3}, {**body("no.such"), "inputs": []}):
+            response = await client.post("/_dash-update-component", json=bad)
+            assert 400 <= response.status_code < 500
+
+
+@check
+async def callbacks_without_outputs_have_ids_of_their_own(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+    heard: list[str] = []
+    app.callback(Input("in", "children"))(lambda value: heard.append("first"))
+    app.callback(Input("in", "children"))(lambda value: heard.append("second"))
+    async with serving(app) as client:
+        declared = await (await client.get("/_dash-dependencies")).get_json()
+        for each in declared:
+            response = await post(client, each["output"], {"in.children": 1})
+            assert response.status_code == 204
+        assert sorted(heard) == ["first", "second"]
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers() -> Any:
+    """The callbacks that a failing app did not claim are the process's: they go."""
+    yield
+    for waiting in (dash._callback.GLOBAL_CALLBACK_MAP, dash._callback.GLOBAL_CALLBACK_LIST):
+        waiting.clear()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_flash_holds(name: str) -> None:
+    run(lambda: CHECKS[name](flash_app))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CHECKS)
+def test_plain_dash_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks can fail: on plain Dash they do."""
+    if name in MENDED and DASH_4_5:
+        pytest.skip("mended in Dash 4.5")
+    if name == "callbacks_without_outputs_have_ids_of_their_own":
+        # The one replacement that plain Dash apps of the process profit from.
+        monkeypatch.setattr("dash._callback.create_callback_id", dash._utils.create_callback_id)
+    with pytest.raises((Exception, asyncio.CancelledError, pytest.fail.Exception)) as failure:
+        run(lambda: CHECKS[name](quart_dash))
+    del failure
+    gc.collect()  # The coroutines that plain Dash never awaited.
