@@ -8,6 +8,7 @@ managers, which replace Dash's.
 
 from dash import *  # noqa: F403
 from dash import __all__ as _dash_names
+from dash import backends, background_callback, dash, dependencies, fingerprint, resources, types, version  # noqa: F401
 
 from . import _dash
 from . import exceptions as exceptions  # type: ignore[no-redef]

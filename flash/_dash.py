@@ -153,6 +153,10 @@ def validate_callback_body(facts: Any, values: list[Any], outputs: Any) -> tuple
     """
     if facts.has_output:
         _validate.validate_output_spec(facts.insert_output, outputs, _dash_package.Output)
+        declared, sent = (facts.insert_output, outputs) if facts.multi else ([facts.insert_output], [outputs])
+        for output, entry in zip(declared, sent, strict=True):
+            if isinstance(entry, list) and not output.has_wildcard():
+                raise ValueError("Only a pattern has several outputs.")
     args, kwargs = _validate.validate_and_group_input_args(values, facts.inputs_state_indices)
     return list(args), dict(kwargs)
 
