@@ -217,6 +217,13 @@ class DashSeam(OriginalDash):
         resolved = resolved_layout.get()
         return super()._layout_value() if resolved is None else resolved
 
+    def _config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super()._config()
+        if not (self._websocket_callbacks or any(entry.get("websocket") for entry in self.callback_map.values())):
+            # Dash 4.4 opens a WebSocket in every page whose server could answer it, used or not.
+            config.pop("websocket", None)
+        return config
+
     def _setup_hooks(self) -> None:
         # Dash assigns its registry to `_hooks` here, before it uses it; the property below keeps the view instead.
         self.hook_view = HookView()
@@ -276,6 +283,11 @@ class DashSeam(OriginalDash):
     def declared_layout(self) -> Any:
         """What was assigned to ``layout``, a function included."""
         return self._layout
+
+    @property
+    def routes_silenced(self) -> bool:
+        """Whether the dev tools hide requests from the log."""
+        return bool(self._dev_tools.silence_routes_logging)
 
     @property
     def hot_reloading(self) -> bool:

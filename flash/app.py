@@ -19,6 +19,7 @@ from .layout import resolve_served_layout, try_layout
 from .pages import resolve_page
 from .pool import Pool, run_on_loop, serving_loop
 from .server.backend import FlashBackend, backend_for
+from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
 from .server.threads import run_plain_functions_in
 from .startup import Setup, call_page_function
@@ -112,6 +113,7 @@ class Flash(_dash.DashSeam):
         if self._max_content_length is not None:
             limit_bodies(server, self._max_content_length)
         run_plain_functions_in(self.views, server)
+        (install_flask_compat if self.flask_compat else hint_flask_compat)(server)
         start = server.startup
 
         async def start_server() -> None:
@@ -125,6 +127,7 @@ class Flash(_dash.DashSeam):
 
     async def close(self) -> None:
         """End the app's idle threads. The server calls it when it stops."""
+        self.setup.end()
         self.pool.close()
         self.views.close()
         self.dispatcher.close()

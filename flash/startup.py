@@ -7,7 +7,6 @@ import concurrent.futures
 import contextvars
 import logging
 import threading
-import warnings
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,8 @@ class Setup:
         # Not asyncio's: test clients bring a loop each, and the loops of several threads may ask at once.
         self._running: concurrent.futures.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        _apps.add(app)
+        #: The ids of the callbacks declared without an app that became this app's.
+        self.claimed: list[str] = []
 
     async def at_start(self) -> None:
         """Set the app up when its server starts. A layout that fails does not end the start, any other error does."""
@@ -58,9 +58,10 @@ class Setup:
             await self.ensure()
         except SetupPending as pending:
             if pending.waits_for_request:
-                logger.info(
-                    "The layout of %r needs a request; the app is set up by the first one.", self.app.config.name
-                )
+                logger.info("The layout of %r needs a request; the first one sets the app up.", self.app.config.name)
+        except Exception as error:
+            self.app.backend.startup_error = error
+            raise
 
     async def ensure(self) -> None:
         """Set the app up if that has not happened yet.
@@ -113,7 +114,7 @@ class Setup:
             except Exception as error:
                 raise LayoutFailed() from error
         _dash.resolved_layout.set(tree)
-        _warn_of_other_apps(app)
+        self.claimed = _dash.global_callbacks()
         with app.undone_on_failure():
             await app.views.run(app.run_server_setup)
             check_declarations(app.callback_map)
@@ -121,6 +122,12 @@ class Setup:
                 app.validation_layout = tree
             if app.backend.page_setup is not None:
                 await app.backend.page_setup()
+        _warn_of_other_apps(app)
+        _serving.add(app)
+
+    def end(self) -> None:
+        """Say that the app is served no more."""
+        _serving.discard(self.app)
 
     def _pending(self, failed: LayoutFailed) -> SetupPending:
         cause = failed.__cause__
@@ -146,27 +153,28 @@ async def call_page_function(app: Flash, func: Callable[..., Any], /, *args: Any
         raise
 
 
-_apps: weakref.WeakSet[Flash] = weakref.WeakSet()
+#: The apps of this process that are set up and not closed.
+_serving: weakref.WeakSet[Flash] = weakref.WeakSet()
 
 
 def _warn_of_other_apps(app: Flash) -> None:
-    """Say whose the global callbacks and pages become when several apps of the process could have them."""
-    others = [other for other in _apps if other is not app and not other.setup.done]
-    if not others:
-        return
-    mine, theirs = _described(app), ", ".join(map(_described, others))
-    if ids := _dash.global_callbacks():
-        warnings.warn(
-            f"{len(ids)} callbacks declared with flash.callback ({', '.join(sorted(ids)[:3])} ...) become those of "
-            f"{mine}, the app that is set up first; {theirs} does not serve them. Declare them with app.callback.",
-            stacklevel=2,
-        )
-    if app.use_pages and any(other.use_pages for other in others):
-        warnings.warn(
-            f"The pages declared with register_page are shared by {mine} and {theirs}: Dash keeps one registry for a "
-            "process. Give one of the apps use_pages=False, or run them in processes of their own.",
-            stacklevel=2,
-        )
+    """Say whose the global callbacks and pages are when a second app of the process is set up."""
+    for first in [each for each in _serving if each is not app]:
+        names = _described(first), _described(app)
+        if claimed := first.setup.claimed:
+            logger.warning(
+                "The %d callbacks declared with flash.callback (%s ...) are those of %s, which was set up first; %s does "
+                "not serve them. Declare callbacks with app.callback when several apps share a process.",
+                len(claimed),
+                ", ".join(sorted(claimed)[:3]),
+                *names,
+            )
+        if first.use_pages and app.use_pages:
+            logger.warning(
+                "The pages declared with register_page are those of %s and of %s: Dash keeps one registry for a process. "
+                "Give one of the apps use_pages=False, or run them in processes of their own.",
+                *names,
+            )
 
 
 def _described(app: Flash) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import dash
 import pytest
+from quart import Quart
 
 from flash import ALL, MATCH, Flash, Input, Output, Patch, State, callback, ctx, dcc, html, no_update, set_props
 from flash.exceptions import PreventUpdate
@@ -517,15 +518,19 @@ def test_dashs_websocket_runs_callbacks_before_any_http_request() -> None:
     assert run(main) == [{"out": {"children": "plain 1"}}, {"later": {"children": "async 1"}}]
 
 
-def test_several_apps_name_the_one_that_gets_the_global_callbacks() -> None:
-    first, second = Flash("first_app"), Flash("second_app", url_base_pathname="/second/")
+def test_with_several_apps_a_warning_names_the_one_that_has_the_global_callbacks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Quart("shared")
+    first, second = Flash("first_app", server), Flash("second_app", server, url_base_pathname="/second/")
     for app in (first, second):
         app.layout = html.Div()
     callback(OUT, IN)(lambda value: value)
 
     async def main() -> Any:
         async with serving(first) as client:
-            return await value_of(client, "out.children", {"in.children": 1})
+            mine = await value_of(client, "out.children", {"in.children": 1})
+            return mine, (await post(client, "out.children", {"in.children": 1}, prefix="/second/")).status_code
 
-    with pytest.warns(UserWarning, match="'first_app' at /.*'second_app' at /second/ does not serve them"):
-        assert run(main) == 1
+    assert run(main) == (1, 404)
+    assert re.search("those of 'first_app' at /.*'second_app' at /second/ does not serve them", caplog.text)
