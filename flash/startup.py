@@ -163,16 +163,16 @@ def _warn_of_other_apps(app: Flash) -> None:
         names = _described(first), _described(app)
         if claimed := first.setup.claimed:
             logger.warning(
-                "The %d callbacks declared with flash.callback (%s ...) are those of %s, which was set up first; %s does "
-                "not serve them. Declare callbacks with app.callback when several apps share a process.",
+                "The %d callbacks declared with flash.callback (%s ...) are those of %s, which was set up first; "
+                "%s does not serve them. Declare callbacks with app.callback when several apps share a process.",
                 len(claimed),
                 ", ".join(sorted(claimed)[:3]),
                 *names,
             )
         if first.use_pages and app.use_pages:
             logger.warning(
-                "The pages declared with register_page are those of %s and of %s: Dash keeps one registry for a process. "
-                "Give one of the apps use_pages=False, or run them in processes of their own.",
+                "The pages declared with register_page are those of %s and of %s: Dash keeps one registry for a "
+                "process. Give one of the apps use_pages=False, or run them in processes of their own.",
                 *names,
             )
 

@@ -44,9 +44,11 @@ class Meeting:
     """A plain function that waits for an asynchronous one: it meets it only when the loop is free meanwhile."""
 
     def __init__(self) -> None:
+        self.waiting = False
         self._event = threading.Event()
 
     def wait(self, *_: Any, **__: Any) -> Any:
+        self.waiting = True
         return "met" if self._event.wait(0.5) else "blocked the loop"
 
     async def arrive(self, *_: Any) -> str:
@@ -61,10 +63,13 @@ def meeting_app(make: Any) -> tuple[Any, Meeting]:
     return app, meeting
 
 
-async def meet(client: Any, first: Any) -> Any:
-    """Await ``first`` and start the asynchronous callback beside it."""
-    value, _ = await asyncio.gather(first, post(client, "async.children", {"in.children": 1}))
-    return value
+async def meet(client: Any, meeting: Meeting, first: Any) -> Any:
+    """Await ``first``, and send the asynchronous callback as soon as its plain function waits."""
+    task = asyncio.ensure_future(first)
+    while not meeting.waiting:
+        await asyncio.sleep(0.001)
+    await post(client, "async.children", {"in.children": 1})
+    return await task
 
 
 @check
@@ -72,7 +77,7 @@ async def plain_callbacks_do_not_block_the_loop(make: Any) -> None:
     app, meeting = meeting_app(make)
     app.callback(Output("plain", "children"), Input("in", "children"))(meeting.wait)
     async with serving(app) as client:
-        assert await meet(client, value_of(client, "plain.children", {"in.children": 1})) == "met"
+        assert await meet(client, meeting, value_of(client, "plain.children", {"in.children": 1})) == "met"
 
 
 @check
@@ -81,7 +86,7 @@ async def plain_api_endpoints_do_not_block_the_loop(make: Any) -> None:
     app.callback(Output("plain", "children"), Input("in", "children"), api_endpoint="/wait")(meeting.wait)
     app.setup_apis()
     async with serving(app) as client:
-        response = await meet(client, client.post("/wait", json={}))
+        response = await meet(client, meeting, client.post("/wait", json={}))
         assert await response.get_json() == "met"
 
 
@@ -181,7 +186,7 @@ async def plain_page_layouts_do_not_block_the_loop(make: Any) -> None:
         async with serving(app) as client:
             await client.get("/")
             page_registry["tests.page"]["layout"] = meeting.wait
-            content = (await meet(client, routed(client)))["_pages_content"]["children"]
+            content = (await meet(client, meeting, routed(client)))["_pages_content"]["children"]
             assert content == "met"
 
 
