@@ -1,0 +1,156 @@
+"""Runs the files of Dash's suite, each in a process of its own, several at a time."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+FOLDERS = ("tests/integration", "tests/async_tests", "tests/backend_tests", "tests/websocket")
+WEBSOCKET_FOLDER = "tests/websocket"
+PORTS_PER_WORKER = 1000
+LOWEST_PORT = 20000
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """How the suite is run.
+
+    Attributes:
+        checkout: a checkout of plotly/dash.
+        python: the interpreter that has dash, Flash and the suite's requirements installed.
+        workers: how many test files run at the same time.
+        timeout: seconds that one phase of a test (set-up, test, tear-down) may take.
+        only: a pytest `-k` expression, or "" for all tests.
+    """
+
+    checkout: Path
+    python: str
+    workers: int
+    timeout: int
+    only: str
+
+    def run(self, subject: str, read_as_quart: bool = False) -> list[Record]:
+        """Run all four folders, or Dash's FastAPI tests of the WebSocket read as Quart, and return a record a test."""
+        folders = (WEBSOCKET_FOLDER,) if read_as_quart else FOLDERS
+        with tempfile.TemporaryDirectory(prefix="dash-suite-") as scratch:
+            slots = [Slot(self, Path(scratch, str(n)), n, subject, read_as_quart) for n in range(self.workers)]
+            collected = list(slots[0].records(["--collect-only", *folders]))
+            free: SimpleQueue[Slot] = SimpleQueue()
+            for slot in slots:
+                free.put(slot)
+
+            def run_file(path: str, expected: list[Record]) -> list[Record]:
+                slot = free.get()
+                try:
+                    return slot.run_file(path, expected)
+                finally:
+                    free.put(slot)
+
+            files = by_file(collected)
+            with ThreadPoolExecutor(self.workers) as pool:
+                jobs = {pool.submit(run_file, path, expected): path for path, expected in files.items()}
+                finished = []
+                for number, job in enumerate(as_completed(jobs), 1):
+                    finished += job.result()
+                    print(f"{subject}: {number}/{len(jobs)} {jobs[job]}: {summary(job.result())}", flush=True)
+        return sorted(finished, key=lambda record: record["id"])
+
+
+class Slot:
+    """One worker: a copy of the suite, so that tests that rewrite their assets do not meet, and a range of ports."""
+
+    def __init__(self, suite: Suite, folder: Path, number: int, subject: str, read_as_quart: bool) -> None:
+        self.suite = suite
+        self.folder = folder
+        self.temporary = folder / "tmp"
+        shutil.copytree(suite.checkout / "tests", folder / "tests")
+        self.temporary.mkdir()
+        (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        (folder / "dash").mkdir()  # one module compares the version of dash with this file
+        shutil.copy(suite.checkout / "dash" / "version.py", folder / "dash")
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DASH_")},
+            "PYTHONPATH": os.pathsep.join(python_path(suite.checkout)),
+            "TMPDIR": str(self.temporary),
+            "DASH_SUITE_SUBJECT": subject,
+            "DASH_SUITE_READ_AS_QUART": str(int(read_as_quart)),
+            "DASH_SUITE_RECORDS": str(folder / "records.jsonl"),
+            "DASH_SUITE_FIRST_PORT": str(LOWEST_PORT + number * PORTS_PER_WORKER),
+            "DASH_SUITE_PORTS": str(PORTS_PER_WORKER),
+            "DASH_SUITE_TIMEOUT": str(suite.timeout),
+        }
+
+    def run_file(self, path: str, expected: list[Record]) -> list[Record]:
+        """Run one test file. A test that left no record, since its process died or hung, counts as failed."""
+        limit = self.suite.timeout * (2 + len(expected))
+        finished = {record["id"]: record for record in self.records([path], limit)}
+        for record in expected:
+            lost = {"outcome": "failed", "error": "the test process ended before this test did", "detail": ""}
+            finished.setdefault(record["id"], record if "outcome" in record else record | lost)
+        return list(finished.values())
+
+    def records(self, arguments: list[str], limit: int | None = None) -> Iterator[Record]:
+        """Run pytest with Dash's plugins and ours, without reruns, and yield what our plugin recorded."""
+        file = Path(self.environment["DASH_SUITE_RECORDS"])
+        file.write_text("", encoding="utf-8")
+        command = [self.suite.python, "-m", "pytest", "-q", "--continue-on-collection-errors", "--headless"]
+        command += ["--nopercyfinalize", "-p", "dash_suite.plugin", "-p", "no:flaky", "-p", "no:rerunfailures"]
+        command += ["-p", "no:cacheprovider", *arguments, *(["-k", self.suite.only] if self.suite.only else [])]
+        run_to_the_end(command, self.folder, self.environment, limit)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(exist_ok=True)
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def run_to_the_end(command: list[str], folder: Path, environment: dict[str, str], limit: int | None) -> None:
+    """Run a command in a process group of its own, and leave nothing of the group running."""
+    with Path(folder, "output.log").open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            print(f"{command[-1]}: still running after {limit} seconds, ended", file=sys.stderr)
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+    if process.returncode in (3, 4):
+        raise SystemExit(Path(folder, "output.log").read_text(encoding="utf-8")[-4000:])
+
+
+def python_path(checkout: Path) -> list[str]:
+    """Return what the test processes import from: this package, Dash's test components if built, and the caller's."""
+    components = sorted(checkout.glob("@plotly/dash-*test-component*"))
+    caller = os.environ.get("PYTHONPATH")
+    return [str(Path(__file__).parents[1]), *map(str, components), *([caller] if caller else [])]
+
+
+def by_file(collected: list[Record]) -> dict[str, list[Record]]:
+    """Group records by test file, the files with most tests first, so that no long one is left for the end."""
+    files: dict[str, list[Record]] = {}
+    for record in collected:
+        files.setdefault(record["id"].split("::")[0], []).append(record)
+    return dict(sorted(files.items(), key=lambda item: len(item[1]), reverse=True))
+
+
+def summary(records: list[Record]) -> str:
+    """Return the outcomes of some tests in one line, with the names of those that failed."""
+    failed = [record["id"].split("::")[-1] for record in records if record["outcome"] == "failed"]
+    passed = sum(record["outcome"] == "passed" for record in records)
+    return f"{passed} passed" + (f", failed: {', '.join(failed)}" if failed else "")
