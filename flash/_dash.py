@@ -51,6 +51,7 @@ __all__ = [
     "clean_to_json_compatible",
     "closure_facts",
     "component_json",
+    "component_properties",
     "context_value",
     "current_app",
     "dash_json",
@@ -159,6 +160,19 @@ def validate_callback_body(facts: Any, values: list[Any], outputs: Any) -> tuple
                 raise ValueError("Only a pattern has several outputs.")
     args, kwargs = _validate.validate_and_group_input_args(values, facts.inputs_state_indices)
     return list(args), dict(kwargs)
+
+
+def component_properties(component: Component) -> list[Any]:
+    """The values of the properties that are set on a component."""
+    return [value for name, value in vars(component).items() if name not in _COMPONENT_INTERNALS]
+
+
+_COMPONENT_INTERNALS = {
+    "_prop_names",
+    "_valid_wildcard_attributes",
+    "available_properties",
+    "available_wildcard_properties",
+}
 
 
 def registered_packages() -> set[str]:

@@ -35,7 +35,7 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=_encode_unknown, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
-        # Deeper than orjson follows its callback, or not encodable: Dash's own way decides, with its error.
+        # Dash's own way decides what cannot be encoded, and with which error.
         return _dash.dash_json(value).encode()
 
 
@@ -57,7 +57,7 @@ def is_light(value: Any) -> bool:
                 return False
             waiting.extend(node.values())
         elif isinstance(node, _dash.Component):
-            waiting.extend(node.__dict__.values())
+            waiting.extend(_dash.component_properties(node))
         elif not isinstance(node, (int, float, type(None))) and type(node).__name__ != "NoUpdate":
             return False
         if nodes > _LIGHT_NODES or text > _LIGHT_TEXT:

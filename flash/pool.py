@@ -84,6 +84,11 @@ class Pool:
             # The traceback of the error refers to this frame: let go of the error, or both wait for the collector.
             del call, value
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """End the idle threads now and the busy ones after their function."""
         with self._available:

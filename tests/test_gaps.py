@@ -66,7 +66,7 @@ def meeting_app(make: Any) -> tuple[Any, Meeting]:
 async def meet(client: Any, meeting: Meeting, first: Any) -> Any:
     """Await ``first``, and send the asynchronous callback as soon as its plain function waits."""
     task = asyncio.ensure_future(first)
-    while not meeting.waiting:
+    while not meeting.waiting:  # noqa: ASYNC110 - a thread sets it, or a blocked loop
         await asyncio.sleep(0.001)
     await post(client, "async.children", {"in.children": 1})
     return await task
