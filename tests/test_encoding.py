@@ -98,7 +98,7 @@ VALUES: dict[str, Any] = {
     "no update": [no_update],
     "empty": [{}, [], (), html.Div()],
     "deep": nested(120),
-    "as deep as Dash can go": nested(240),
+    "deeper": nested(200),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dash import Dash
@@ -14,19 +15,22 @@ from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .. import _dash
-from ..calls import call
+from ..calls import call, is_async
 from ..encoding import dumps
 from ..exceptions import ConfigurationError, PoolFull, RequestRefused, SetupPending, new_error_id
 from ..pool import serving_loop
 from .assets import Bundles
 from .compression import ThreadedCompress
-from .guards import read_json
+from .guards import read_body, read_json
 from .requests import FlashRequestAdapter
 
 if TYPE_CHECKING:
     from ..app import Flash
 
 logger = logging.getLogger("flash")
+
+#: Answers that fit into a socket's buffer are sent without Quart's timeout, which costs a task and a timer.
+SMALL_ANSWER = 16 * 1024
 
 _ERROR_ID = "__flash_error_id__"
 
@@ -80,7 +84,11 @@ class FlashBackend(_dash.DashBackend):
 
         async def dispatch() -> Any:
             called = dispatcher.read(await read_json(views))
-            return called.context.dash_response.set_response(data=await dispatcher.run(called))
+            answer = await dispatcher.run(called)
+            response = called.context.dash_response.set_response(data=answer)
+            if len(answer) < SMALL_ANSWER:
+                response.timeout = None
+            return response
 
         # The name by which extensions know Dash's view, to exempt it from CSRF checks for example.
         dispatch.__name__ = dispatch.__qualname__ = "dispatch"
@@ -105,7 +113,7 @@ class FlashBackend(_dash.DashBackend):
 
     def _endpoint_view(self, func: Callable[..., Any]) -> Callable[..., Any]:
         async def endpoint() -> Response:
-            arguments = await read_json(self.app.views) if await request.get_data(as_text=False) else {}
+            arguments = await read_json(self.app.views) if await read_body() else {}
             if not isinstance(arguments, dict):
                 raise RequestRefused(400, "The body must be a JSON object.")
             answer = await self.app.dispatcher.run_endpoint(func, arguments)
@@ -116,6 +124,7 @@ class FlashBackend(_dash.DashBackend):
     def _served(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """A view with what every route of the app needs around it."""
         app = self.app
+        run = view if is_async(view) else partial(call, app.views, view)
 
         async def serve(**arguments: Any) -> Any:
             _dash.current_app.set(app)
@@ -123,7 +132,7 @@ class FlashBackend(_dash.DashBackend):
             if not app.setup.done:
                 await app.setup.ensure()
             try:
-                return await call(app.views, view, **arguments)
+                return await run(**arguments)
             except (HTTPException, RequestRefused, SetupPending, PoolFull):
                 raise
             except Exception as error:
