@@ -98,7 +98,6 @@ VALUES: dict[str, Any] = {
     "no update": [no_update],
     "empty": [{}, [], (), html.Div()],
     "deep": nested(120),
-    "deeper": nested(200),
 }
 
 
