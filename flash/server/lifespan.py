@@ -1,0 +1,69 @@
+"""The lifespan of an ASGI app: its start and its shutdown, each with an answer and within a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ..exceptions import FlashError
+
+logger = logging.getLogger("flash")
+
+
+class Lifespan:
+    """Runs the ``lifespan`` protocol of one app on the current loop.
+
+    Args:
+        app: The ASGI app. One that does not speak the protocol (it returns at once) is taken as started.
+    """
+
+    def __init__(self, app: Any) -> None:
+        #: What the app wants every request to see.
+        self.state: dict[str, Any] = {}
+        self._app = app
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, within: float) -> None:
+        """Start the app.
+
+        Raises:
+            FlashError: The app says that it could not start, or says nothing for ``within`` seconds.
+            Exception: What the app raised.
+        """
+        scope = {"type": "lifespan", "asgi": {"spec_version": "2.0", "version": "3.0"}, "state": self.state}
+        self._task = asyncio.create_task(self._app(scope, self._messages.get, self._answers.put))
+        failure = await self._ask("startup", within)
+        if failure is not None:
+            raise FlashError(f"The app could not start: {failure}")
+
+    async def stop(self, within: float) -> None:
+        """Shut the app down. What fails then is logged."""
+        if self._task is None or self._task.done():
+            return
+        try:
+            failure = await self._ask("shutdown", within)
+        except Exception:
+            logger.exception("The app's shutdown failed.")
+        else:
+            if failure is not None:
+                logger.error("The app's shutdown failed: %s", failure)
+
+    async def _ask(self, phase: str, within: float) -> str | None:
+        """Send the message of a phase and wait for its answer; returns what failed."""
+        assert self._task is not None
+        self._messages.put_nowait({"type": f"lifespan.{phase}"})
+        answering = asyncio.create_task(self._answers.get())
+        await asyncio.wait({answering, self._task}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        # The app may answer and end in one go.
+        await asyncio.sleep(0)
+        if answering.done():
+            answer = answering.result()
+            return str(answer.get("message") or "") if answer["type"].endswith(".failed") else None
+        answering.cancel()
+        if self._task.done():
+            self._task.result()
+            return None
+        return f"its {phase} took more than {within:g} seconds ({phase}_timeout)"
