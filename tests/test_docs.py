@@ -1,0 +1,82 @@
+"""The documentation is a contract: snippets run, and what is public is described."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flash
+from flash import Flash, _dash, exceptions
+from flash.testing import Client, SyncClient
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+
+
+def snippets() -> list[Any]:
+    """The Python of every page: ``python`` is run, ``py`` (a part of something) is compiled."""
+    found = []
+    for page in PAGES:
+        for number, match in enumerate(re.finditer(r"```(python|py)\n(.*?)```", page.read_text(), re.DOTALL)):
+            found.append(pytest.param(*match.groups(), id=f"{page.stem}-{number}"))
+    return found
+
+
+@pytest.mark.parametrize(("kind", "code"), snippets())
+def test_a_snippet_runs(kind: str, code: str) -> None:
+    compiled = compile(code, "snippet", "exec", flags=inspect.CO_NESTED)
+    if kind == "python":
+        exec(compiled, {"__name__": "snippet"})
+
+
+def test_every_argument_of_flashs_own_is_described() -> None:
+    own = set(inspect.signature(Flash).parameters) - set(inspect.signature(_dash.OriginalDash).parameters)
+    for name in own:
+        assert f"| `{name}` |" in REFERENCE
+
+
+def test_every_error_of_flashs_own_is_described() -> None:
+    for name, value in vars(exceptions).items():
+        if inspect.isclass(value) and value.__module__ == exceptions.__name__:
+            assert f"| `{name}` |" in REFERENCE
+            assert name in (exceptions.__doc__ or "")
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text()):
+            path = (page.parent / target).resolve() if target else page
+            assert path.exists(), f"{page.name} links to {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+                slugs = {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+                assert anchor[1:] in slugs, f"{page.name} links to {target}{anchor}"
+
+
+def test_every_module_and_what_it_offers_has_a_docstring() -> None:
+    missing = []
+    for path in sorted(Path(flash.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        if tree.body and not ast.get_docstring(tree):
+            missing.append(path.name)
+        missing += [
+            f"{path.name}: {node.name}"
+            for node in tree.body
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ]
+    assert not missing
+
+
+@pytest.mark.parametrize("kind", [Flash, flash.DiskcacheManager, flash.CeleryManager, Client, SyncClient])
+def test_every_method_that_users_call_has_a_docstring(kind: type) -> None:
+    for name, value in vars(kind).items():
+        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+            assert inspect.getdoc(value), f"{kind.__name__}.{name}"
