@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextvars import copy_context
 from functools import partial
 from itertools import islice
 from types import GeneratorType, TracebackType
 from typing import Any
 
+import flask
 import quart
 from quart.wrappers.response import ResponseBody
-from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..pool import Pool
 from .flask_shadow import ShadowFlask
 
+#: How many blocks of a file (8 KiB each) one visit to a thread reads.
 FILE_BLOCKS = 32
 
-_BODYLESS = (204, 304)
+#: For a WebSocket, whose refusal is a response too.
+_NO_REQUEST = {"REQUEST_METHOD": "GET"}
 
 
 def convert_responses(server: quart.Quart, shadow: ShadowFlask) -> None:
@@ -69,17 +71,14 @@ def as_quart(shadow: ShadowFlask, response: Any) -> Any:
     """
     if not isinstance(response, WerkzeugResponse):
         return response
-    headers = Headers(list(response.headers))
+    environ = flask.request.environ if flask.has_request_context() else _NO_REQUEST
     converted = shadow.server.response_class(status=response.status_code)
     if response.is_sequence and not response._on_close:
-        data = b"".join(response.iter_encoded())
-        converted.set_data(data)
-        if response.automatically_set_content_length and response.status_code not in _BODYLESS:
-            headers.setdefault("Content-Length", str(len(data)))
+        converted.set_data(b"".join(response.get_app_iter(environ)))
     else:
-        converted.response = StreamedBody(shadow.streams, response)
+        converted.response = StreamedBody(shadow.streams, response, environ)
         converted.timeout = None
-    converted.headers = headers
+    converted.headers = response.get_wsgi_headers(environ)
     return converted
 
 
@@ -91,13 +90,14 @@ class StreamedBody(ResponseBody):
     Args:
         pool: Where the pieces are produced.
         response: The response of Flask's.
+        environ: The environ of the request: for a HEAD nothing is produced.
     """
 
-    def __init__(self, pool: Pool, response: WerkzeugResponse) -> None:
+    def __init__(self, pool: Pool, response: WerkzeugResponse, environ: dict[str, Any]) -> None:
         self._pool = pool
         self._response = response
         self._context = copy_context()
-        self._pieces: Iterator[bytes] = response.iter_encoded()
+        self._pieces = iter(response.get_app_iter(environ))
         # A file comes in small blocks, and there is always a next one: one visit to the pool for many of them.
         self._batch = FILE_BLOCKS if response.direct_passthrough else 1
         self._lock = threading.Lock()
