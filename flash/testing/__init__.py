@@ -11,5 +11,18 @@ from .results import Answer as Answer
 from .results import CallbackFailed as CallbackFailed
 from .results import Failure as Failure
 from .results import Result as Result
+from .servers import ProcessServer as ProcessServer
+from .servers import ThreadServer as ThreadServer
 
-__all__ = ["Answer", "CallbackFailed", "Client", "Failure", "Page", "PageFailed", "Result", "SyncClient"]
+__all__ = [
+    "Answer",
+    "CallbackFailed",
+    "Client",
+    "Failure",
+    "Page",
+    "PageFailed",
+    "ProcessServer",
+    "Result",
+    "SyncClient",
+    "ThreadServer",
+]
