@@ -11,6 +11,7 @@ release of Dash fails there first.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import inspect
@@ -402,6 +403,15 @@ class DashBackend(QuartDashServer):
         super().__init__(server)
         #: Dash's own set-up of pages, which it registers to run before every request.
         self.page_setup: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def stop_event(self) -> asyncio.Event | None:
+        """Ends the server when it is set. Dash's test fixtures look for it under its private name."""
+        return self._ws_shutdown_event
+
+    @stop_event.setter
+    def stop_event(self, event: asyncio.Event | None) -> None:
+        self._ws_shutdown_event = event
 
     def before_request(self, func: Callable[..., Any]) -> None:
         """Register a function to run before each request, unless it is one of Dash's set-up functions."""

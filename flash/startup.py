@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dash import html
 from quart import has_request_context
 
 from . import _dash
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
-_NO_REQUEST = ("Not within a request context", "Working outside of request context")
+_NO_REQUEST = ("Not within a request", "Working outside of request context")
 
 
 class LayoutFailed(Exception):
-    """A function of the user's that gives a layout raised: a matter of time, so set-up is tried again."""
+    """The app's layout function raised: a matter of time, so set-up is tried again."""
 
 
 class Setup:
@@ -39,6 +40,8 @@ class Setup:
     leaves nothing half done, and the next caller tries again:
 
     - a *layout* that fails (a database that is not up yet) is logged and raises :class:`SetupPending`;
+    - the layout of a *page* that fails is logged, and the other pages are served: it is called again whenever the page
+      is opened, and only the ids in it are unknown to the dev tools;
     - an error in a *declaration* (two pages on one path, a duplicate output) is raised as it is, and ends a start.
     """
 
@@ -61,6 +64,7 @@ class Setup:
                 logger.info("The layout of %r needs a request; the first one sets the app up.", self.app.config.name)
         except Exception as error:
             self.app.backend.startup_error = error
+            await self.app.close()  # No server that has not started says that it ends.
             raise
 
     async def ensure(self) -> None:
@@ -132,7 +136,7 @@ class Setup:
     def _pending(self, failed: LayoutFailed) -> SetupPending:
         cause = failed.__cause__
         error_id = new_error_id()
-        if str(cause).startswith(_NO_REQUEST) and not has_request_context():
+        if _needs_request(cause):
             return SetupPending(error_id, waits_for_request=True)
         logger.error(
             "The layout of %r failed; the next request tries again. Error id: %s",
@@ -144,13 +148,21 @@ class Setup:
 
 
 async def call_page_function(app: Flash, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a page's layout or title; a failure while the app is set up says that it is one of a layout."""
+    """Call a page's layout or title for Dash's router. What fails while the app is set up stands empty."""
     try:
         return await call(app.pool, func, *args, **kwargs)
     except Exception as error:
-        if _dash.running_setup.get():
-            raise LayoutFailed() from error
-        raise
+        if not _dash.running_setup.get():
+            raise app.explained(error) from error.__cause__
+        if not _needs_request(error):
+            name = f"{func.__module__}.{getattr(func, '__qualname__', func)}"
+            logger.error("The page layout %s failed; it is called again when its page is opened.", name, exc_info=error)
+        return html.Div()
+
+
+def _needs_request(error: BaseException | None) -> bool:
+    """Whether a layout failed only because no request is being served."""
+    return str(error).startswith(_NO_REQUEST) and not has_request_context()
 
 
 #: The apps of this process that are set up and not closed.

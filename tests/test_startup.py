@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dash
@@ -65,34 +67,43 @@ def test_a_plain_layout_may_fail_when_it_is_assigned(caplog: pytest.LogCaptureFi
     run(main)
 
 
-@pytest.mark.parametrize("failing", [True, False])
-def test_page_layouts_that_fail_are_tried_again(failing: bool) -> None:
-    known = dict(page_registry)
-    page_registry.clear()
-    up: list[bool] = [] if failing else [True]
+def test_a_page_that_fails_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
+    up: list[bool] = []
 
     async def layout() -> Any:
         if not up:
             raise ConnectionError("down")
         return html.Div("page")
 
-    try:
-        register_page("tests.only_page", path="/", layout=layout)
-        app = flash_app(use_pages=True)
-        app.layout = html.Div(page_container)
+    async def open_page(client: Any, path: str) -> Any:
+        inputs = {"_pages_location.pathname": path, "_pages_location.search": ""}
+        return await post(client, ".._pages_content.children..._pages_store.data..", inputs)
+
+    with pages({"/": html.Div("home"), "/data": layout}) as app:
 
         async def main() -> None:
             async with serving(app) as client:
-                before = len(app.callback_map)
-                if failing:
-                    assert (await client.get("/")).status_code == 503
-                    assert len(app.callback_map) == before
-                up.append(True)
+                assert "called again when its page is opened" in caplog.text
                 assert (await client.get("/")).status_code == 200
-                dependencies = await (await client.get("/_dash-dependencies")).get_json()
-                assert len(dependencies) == 2
+                assert (await open_page(client, "/")).status_code == 200
+                assert (await open_page(client, "/data")).status_code == 500
+                up.append(True)
+                assert (await open_page(client, "/data")).status_code == 200
 
         run(main)
+
+
+@contextmanager
+def pages(layouts: dict[str, Any]) -> Iterator[Flash]:
+    """An app with these pages only."""
+    known = dict(page_registry)
+    page_registry.clear()
+    try:
+        for number, (path, layout) in enumerate(layouts.items()):
+            register_page(f"tests.page_{number}", path=path.rstrip("!") or "/", layout=layout)
+        app = flash_app(use_pages=True)
+        app.layout = html.Div(page_container)
+        yield app
     finally:
         page_registry.clear()
         page_registry.update(known)
@@ -117,13 +128,7 @@ def test_a_layout_that_reads_the_request_waits_for_the_first_one(caplog: pytest.
 
 
 def test_two_pages_on_one_path_end_the_start() -> None:
-    known = dict(page_registry)
-    page_registry.clear()
-    try:
-        register_page("tests.page_one", path="/", layout=html.Div())
-        register_page("tests.page_two", path="/", layout=html.Div())
-        app = flash_app(use_pages=True)
-        app.layout = html.Div(page_container)
+    with pages({"/": html.Div(), "/!": html.Div()}) as app:
 
         async def main() -> None:
             with pytest.raises(LifespanError, match="modules .* have duplicate paths"):
@@ -132,9 +137,6 @@ def test_two_pages_on_one_path_end_the_start() -> None:
             assert "duplicate paths" in str(app.backend.startup_error)
 
         run(main)
-    finally:
-        page_registry.clear()
-        page_registry.update(known)
 
 
 def test_a_duplicate_output_ends_the_start_and_leaves_nothing_half_done() -> None:
