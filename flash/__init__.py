@@ -14,8 +14,8 @@ from . import _dash
 from . import exceptions as exceptions  # type: ignore[no-redef]
 from ._version import __version__ as __version__
 from .app import Flash as Flash
-from .background import CeleryManager as CeleryManager  # type: ignore[assignment]
-from .background import DiskcacheManager as DiskcacheManager  # type: ignore[assignment]
+from .background import CeleryManager as CeleryManager
+from .background import DiskcacheManager as DiskcacheManager
 
 _dash.install()
 

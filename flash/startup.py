@@ -54,6 +54,8 @@ class Setup:
         self._task: asyncio.Task[None] | None = None
         #: The ids of the callbacks declared without an app that became this app's.
         self.claimed: list[str] = []
+        #: The app's name and place, for messages.
+        self.described = ""
 
     async def at_start(self) -> None:
         """Set the app up when its server starts. A layout that fails does not end the start, any other error does."""
@@ -118,6 +120,7 @@ class Setup:
             except Exception as error:
                 raise LayoutFailed() from error
         _dash.resolved_layout.set(tree)
+        self.described = f"{app.config.name!r} at {app.config.routes_pathname_prefix}"
         self.claimed = _dash.global_callbacks()
         with app.undone_on_failure():
             await app.views.run(app.run_server_setup)
@@ -172,7 +175,7 @@ _serving: weakref.WeakSet[Flash] = weakref.WeakSet()
 def _warn_of_other_apps(app: Flash) -> None:
     """Say whose the global callbacks and pages are when a second app of the process is set up."""
     for first in [each for each in _serving if each is not app]:
-        names = _described(first), _described(app)
+        names = first.setup.described, app.setup.described
         if claimed := first.setup.claimed:
             logger.warning(
                 "The %d callbacks declared with flash.callback (%s ...) are those of %s, which was set up first; "
@@ -187,7 +190,3 @@ def _warn_of_other_apps(app: Flash) -> None:
                 "process. Give one of the apps use_pages=False, or run them in processes of their own.",
                 *names,
             )
-
-
-def _described(app: Flash) -> str:
-    return f"{app.config.name!r} at {app.config.routes_pathname_prefix}"

@@ -39,7 +39,7 @@ _INHERITANCE = "FLASH_RELOADER"
 _ROUND = 200
 
 #: Seconds after which a restart stops waiting for running callbacks, and for the process altogether.
-_HURRY_AFTER, _KILL_AFTER = 2.0, 5.0
+_HURRY_AFTER, _KILL_AFTER = 1.5, 5.0
 
 #: How many folders are searched for code, and watched.
 _MOST_VISITED, _MOST_WATCHED = 2000, 300

@@ -27,10 +27,12 @@ class Application(Protocol):
     server: Any
 
     @property
-    def backend(self) -> Backend: ...
+    def backend(self) -> Backend:
+        """Serving and the backend tell each other how to end, and why the app did not start."""
 
-    #: Whether the dev tools hide requests from the log.
-    routes_silenced: bool
+    @property
+    def routes_silenced(self) -> bool:
+        """Whether the dev tools keep requests out of the log."""
 
 
 def serve(dash_app: Application, host: str, port: int, debug: bool, **options: Any) -> None:

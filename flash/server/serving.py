@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -286,4 +287,5 @@ async def _end_tasks() -> None:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_AFTER_CANCEL)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.get_running_loop().shutdown_asyncgens(), _AFTER_CANCEL)

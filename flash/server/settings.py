@@ -147,7 +147,10 @@ def _with_own_settings(config: ServerConfig, debug: bool, own: dict[str, Any]) -
         raise ConfigurationError(
             "max_requests ends a worker so that a new one takes its place: it needs workers=2 or more."
         )
-    extra, excluded = _as_list(own.get("extra_files") or []), _as_list(own.get("exclude_patterns") or [])
+    extra = [str(each) if isinstance(each, Path) else each for each in _as_list(own.get("extra_files") or [])]
+    excluded = _as_list(own.get("exclude_patterns") or [])
+    _check("extra_files", extra, list[str])
+    _check("exclude_patterns", excluded, list[str])
     return Settings(config, workers, reloads, tuple(Path(each).resolve() for each in extra), tuple(excluded))
 
 
@@ -191,7 +194,7 @@ def _described(kind: Any) -> str:
 
 
 def _as_list(value: Any) -> list[Any]:
-    return [value] if isinstance(value, (str, Path)) else list(value)
+    return list(value) if isinstance(value, (list, tuple, set)) else [value]
 
 
 def _check_together(config: ServerConfig) -> None:

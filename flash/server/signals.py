@@ -14,7 +14,7 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") i
 
 #: Ctrl+C reaches every process of a terminal, and one that supervises passes it on: soon after one another, both are
 #: one request. In seconds.
-_ONE_REQUEST = 1.0
+ONE_REQUEST = 1.0
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def ending_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if asked and now - asked[-1] < _ONE_REQUEST:
+        if asked and now - asked[-1] < ONE_REQUEST:
             return
         asked.append(now)
         if len(asked) > 2:

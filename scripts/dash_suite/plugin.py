@@ -30,7 +30,6 @@ PORTS = int(os.environ["DASH_SUITE_PORTS"])
 TIMEOUT = int(os.environ["DASH_SUITE_TIMEOUT"])
 
 FOLDERS_WITH_ASGIREF = ("tests/async_tests", "tests/backend_tests")
-FLASK_CLIENT_FIXTURE = "flask_test_client"
 
 OriginalDash = dash.Dash
 needs_key = pytest.StashKey[Needs]()
@@ -114,7 +113,10 @@ def show_asgiref(visible: bool) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the subject in place before any module of the suite is imported, and load Flash's own plugin."""
+    """Put the subject in place before any module of the suite is imported, and load Flash's own plugin.
+
+    That plugin gives apps with `flask_compat` Flask's synchronous test client. Where Flash is installed it is loaded.
+    """
     put_in_place(PlainSubject)
     give_every_server_a_port_of_its_own()
     if SUBJECT == "flash" and importlib.util.find_spec("flash.testing.plugin"):
@@ -129,8 +131,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Func
         name = item.originalname if not item.cls else item.cls.__name__
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         item.stash[needs_key] = needs_of(name, item.path, config.rootpath, parameters)
-        if item.stash[needs_key].flask and has_fixture(item, FLASK_CLIENT_FIXTURE):
-            item.fixturenames.insert(0, FLASK_CLIENT_FIXTURE)
     if READ_AS_QUART:
         items[:] = [item for item in items if item.stash[needs_key].other_backend]
 
@@ -140,11 +140,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         for item in session.items:
             record({"id": item.nodeid, **vars(item.stash[needs_key])})
-
-
-def has_fixture(item: pytest.Function, name: str) -> bool:
-    """Say whether a loaded plugin has a fixture of that name."""
-    return bool(item.session._fixturemanager.getfixturedefs(name, item))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

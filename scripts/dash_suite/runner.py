@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,7 @@ from typing import Any
 
 FOLDERS = ("tests/integration", "tests/async_tests", "tests/backend_tests", "tests/websocket")
 WEBSOCKET_FOLDER = "tests/websocket"
-PORTS_PER_WORKER = 1000
-LOWEST_PORT = 20000
+PORT_RANGES = range(20_000, 32_000, 500)
 
 Record = dict[str, Any]
 
@@ -44,7 +44,7 @@ class Suite:
         """Run all four folders, or Dash's FastAPI tests of the WebSocket read as Quart, and return a record a test."""
         folders = (WEBSOCKET_FOLDER,) if read_as_quart else FOLDERS
         with tempfile.TemporaryDirectory(prefix="dash-suite-") as scratch:
-            slots = [Slot(self, Path(scratch, str(n)), n, subject, read_as_quart) for n in range(self.workers)]
+            slots = [Slot(self, Path(scratch, str(n)), subject, read_as_quart) for n in range(self.workers)]
             collected = list(slots[0].records(["--collect-only", *folders]))
             free: SimpleQueue[Slot] = SimpleQueue()
             for slot in slots:
@@ -70,10 +70,11 @@ class Suite:
 class Slot:
     """One worker: a copy of the suite, so that tests that rewrite their assets do not meet, and a range of ports."""
 
-    def __init__(self, suite: Suite, folder: Path, number: int, subject: str, read_as_quart: bool) -> None:
+    def __init__(self, suite: Suite, folder: Path, subject: str, read_as_quart: bool) -> None:
         self.suite = suite
         self.folder = folder
         self.temporary = folder / "tmp"
+        self.guard = take_port_range()
         shutil.copytree(suite.checkout / "tests", folder / "tests")
         self.temporary.mkdir()
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -86,8 +87,8 @@ class Slot:
             "DASH_SUITE_SUBJECT": subject,
             "DASH_SUITE_READ_AS_QUART": str(int(read_as_quart)),
             "DASH_SUITE_RECORDS": str(folder / "records.jsonl"),
-            "DASH_SUITE_FIRST_PORT": str(LOWEST_PORT + number * PORTS_PER_WORKER),
-            "DASH_SUITE_PORTS": str(PORTS_PER_WORKER),
+            "DASH_SUITE_FIRST_PORT": str(self.guard.getsockname()[1] + 1),
+            "DASH_SUITE_PORTS": str(PORT_RANGES.step - 1),
             "DASH_SUITE_TIMEOUT": str(suite.timeout),
         }
 
@@ -132,6 +133,19 @@ def run_to_the_end(command: list[str], folder: Path, environment: dict[str, str]
             process.wait()
     if process.returncode in (3, 4):
         raise SystemExit(Path(folder, "output.log").read_text(encoding="utf-8")[-4000:])
+
+
+def take_port_range() -> socket.socket:
+    """Take a range of ports that no other worker has, of this run or another: its first port stays bound meanwhile."""
+    for first in PORT_RANGES:
+        guard = socket.socket()
+        try:
+            guard.bind(("127.0.0.1", first))
+        except OSError:
+            guard.close()
+        else:
+            return guard
+    raise SystemExit(f"No range of ports is free between {PORT_RANGES.start} and {PORT_RANGES.stop}.")
 
 
 def python_path(checkout: Path) -> list[str]:
