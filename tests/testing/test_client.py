@@ -59,6 +59,13 @@ def echo(app: Flash, *args: Any, **options: Any) -> None:
     app.callback(Output("out", "children"), *args, **options)(lambda *values: [*values, list(ctx.triggered_prop_ids)])
 
 
+def wait_for_the_end_of_threads(but: set[threading.Thread]) -> None:
+    ends = time.monotonic() + 5
+    while left := set(threading.enumerate()) - but:
+        assert time.monotonic() < ends, left
+        left.pop().join(0.1)
+
+
 # Values of inputs and states.
 
 
@@ -313,10 +320,10 @@ def test_what_keeps_an_app_from_starting_is_raised(app: Flash) -> None:
     def generator(value: Any) -> Any:
         yield 1
 
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     with pytest.raises(ConfigurationError, match="generator"), Client(app):
         pass
-    assert threading.active_count() == threads
+    wait_for_the_end_of_threads(threads)
 
 
 # Guards, cookies, headers.
@@ -572,7 +579,4 @@ def test_the_plain_face_works_where_a_loop_runs_and_leaves_no_thread(app: Flash)
             client.call("out.children")
 
     run(main)
-    ends = time.monotonic() + 5
-    while left := [each for each in set(threading.enumerate()) - threads if each.is_alive()]:
-        assert time.monotonic() < ends, left
-        left[0].join(0.1)
+    wait_for_the_end_of_threads(threads)

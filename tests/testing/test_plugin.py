@@ -7,14 +7,12 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from flash.exceptions import ConfigurationError, FlashError
 from flash.testing import servers
 
 from ..apps import body, flash_app
+from .running import run_pytest, run_python
 
 
 @pytest.fixture
@@ -201,7 +200,7 @@ def test_a_server_ends_when_the_process_of_the_tests_dies(tmp_path: Path) -> Non
         os._exit(1)
     """
     code = "\n".join(line.strip() for line in script.splitlines())
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    ran = run_python("-c", code, folder=tmp_path)
     assert ran.stdout, ran.stderr
     wait_until(lambda: not is_served(int(ran.stdout)))
 
@@ -275,14 +274,10 @@ def test_dash_duo_mp(processes: list[int], dash_duo_mp: Any, app: Flash) -> None
 # Whole runs of pytest.
 
 
-def run_pytest(folder: Path, test: str, *arguments: str, conftest: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a test file with the plugin in a process of its own."""
+def run_test(folder: Path, test: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the code of a test with the plugin in a process of its own."""
     (folder / "test_it.py").write_text("from flash import *\n" + test)
-    (folder / "conftest.py").write_text(conftest)
-    if not any(point.value == "flash.testing.plugin" for point in entry_points(group="pytest11")):
-        arguments = ("-p", "flash.testing.plugin", *arguments)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments, "test_it.py"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return run_pytest(*arguments, "test_it.py", folder=folder)
 
 
 FAILING = """
@@ -301,7 +296,7 @@ def test_fails(flash_duo_mp):
 
 
 def test_a_test_that_fails_shows_its_browser_and_leaves_nothing(tmp_path: Path) -> None:
-    ran = run_pytest(tmp_path, FAILING, "--basetemp", str(tmp_path / "base"))
+    ran = run_test(tmp_path, FAILING, "--basetemp", str(tmp_path / "base"))
     assert "1 failed" in ran.stdout and "error" not in ran.stdout.splitlines()[-1], ran.stdout
     assert "flash_duo_mp" in ran.stdout and "in the console" in ran.stdout
     screenshot = ran.stdout.partition("Screenshot: ")[2].split("\n")[0]
@@ -320,7 +315,7 @@ def test_client(flash_client):
 def test_browser(flash_duo): ...
 """
     (tmp_path / "without_kit.py").write_text(missing)
-    ran = run_pytest(tmp_path, test, "-p", "without_kit")
+    ran = run_test(tmp_path, test, "-p", "without_kit")
     assert "1 passed" in ran.stdout and "1 error" in ran.stdout, ran.stdout + ran.stderr
     assert "flash_duo needs Dash's test kit, which is not installed: pip install 'dash-flash[testing]'" in ran.stdout
 
@@ -350,5 +345,5 @@ def test_it():
     client = Flash(__name__, flask_compat=True).server.test_client()
     assert type(client).__name__ == "QuartClient"
 """
-    ran = run_pytest(tmp_path, test)
+    ran = run_test(tmp_path, test)
     assert "1 passed" in ran.stdout, ran.stdout
