@@ -103,10 +103,11 @@ class Dispatcher:
         await self._add_custom_data(request.context)
         _dash.context_value.set(request.context)
         if request.declaration.runs_in_manager:
-            return await self.background_pool.run(self._run_in_manager, request)
-        if request.declaration.is_async:
+            answer = await self.background_pool.run(self._run_in_manager, request)
+        elif request.declaration.is_async:
             return await self._run_on_loop(request)
-        answer = await self.pool.run(self._run_in_thread, request)
+        else:
+            answer = await self.pool.run(self._run_in_thread, request)
         if isinstance(answer, _Raised):
             value = await self._recover(request.declaration, answer.error)
             return await self._answer_off_loop(request, value)
@@ -175,38 +176,46 @@ class Dispatcher:
             value = run_on_loop(_awaited(value))
         return self._answer(request, value)
 
-    def _run_in_manager(self, request: Call) -> bytes:
+    def _run_in_manager(self, request: Call) -> bytes | _Raised:
         """Start, poll or cancel a background job: all that touches the manager, in one visit to its own pool."""
         if request.declaration.is_cancel:
-            answer = self._run_in_thread(request)
-            assert isinstance(answer, bytes)
-            return answer
-        declaration, context = request.declaration, request.context
-        managers = {"background_callback_manager": context.background_callback_manager}
-        if not (context.args and context.args.get("cacheKey")):
-            started: str = _dash.start_background(
-                managers,
-                declaration.background,
-                declaration.background_key,
-                declaration.func,
-                request.args,
-                request.kwargs,
-                context,
-            )
-            return started.encode()
+            return self._run_in_thread(request)
+        try:
+            context = request.context
+            return self._poll(request) if context.args and context.args.get("cacheKey") else self._start(request)
+        except PreventUpdate:
+            raise
+        except Exception as error:
+            return _Raised(error)
+
+    def _start(self, request: Call) -> bytes:
+        """Start a background job; the answer names it to the browser, signed."""
+        declaration = request.declaration
+        started: str = _dash.start_background(
+            {"background_callback_manager": request.context.background_callback_manager},
+            declaration.background,
+            declaration.background_key,
+            declaration.func,
+            request.args,
+            request.kwargs,
+            request.context,
+        )
+        return started.encode()
+
+    def _poll(self, request: Call) -> bytes:
+        """Ask for the progress, the updates and the result of a background job."""
+        declaration = request.declaration
         response: dict[str, Any] = {"multi": True}
         handlers = self._handlers(declaration)
         value, has_update, waiting = _dash.poll_background(
             (lambda error: run_on_loop(self._handle(handlers, error))) if handlers else None,
-            context,
+            request.context,
             response,
-            managers,
+            {"background_callback_manager": request.context.background_callback_manager},
             declaration.background,
             declaration.multi,
         )
-        if waiting:
-            return str(value).encode()
-        return self._answer(request, value, response, has_update)
+        return str(value).encode() if waiting else self._answer(request, value, response, has_update)
 
     def _answer(
         self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False

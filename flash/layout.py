@@ -30,7 +30,10 @@ async def resolve_layout(app: Flash) -> Any:
         try:
             layout = await call(app.pool, layout)
         except RuntimeError as error:
-            raise app.explained(error) from error.__cause__
+            explained = app.explained(error)
+            if explained is error:
+                raise
+            raise explained from error
     if app.extra_components:
         layout = html.Div([layout, *app.extra_components])
     return layout

@@ -156,7 +156,7 @@ async def call_page_function(app: Flash, func: Callable[..., Any], /, *args: Any
         return await call(app.pool, func, *args, **kwargs)
     except Exception as error:
         if not _dash.running_setup.get():
-            raise app.explained(error) from error.__cause__
+            raise
         if not _needs_request(error):
             name = f"{func.__module__}.{getattr(func, '__qualname__', func)}"
             logger.error("The page layout %s failed; it is called again when its page is opened.", name, exc_info=error)

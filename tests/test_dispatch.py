@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 import dash
+import flask
 import pytest
 from quart import Quart
 
@@ -256,6 +257,50 @@ def test_a_failing_callback_tells_the_browser_an_id_that_is_in_the_log(
     assert status == 500 and "secret" not in text and "ValueError" not in text and "Traceback" not in text
     assert json.loads(text)["id"] in caplog.text and "secret" in caplog.text
     assert len(caplog.records) == 1
+
+
+def test_the_log_keeps_the_context_of_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    app = flash_app()
+
+    @app.callback(OUT, IN)
+    async def fail(_: Any) -> None:
+        try:
+            raise KeyError("first")
+        except KeyError:
+            raise ValueError("second")  # noqa: B904
+
+    assert run(lambda: answer(app, "out.children", {"in.children": 1})) == 500
+    assert "KeyError: 'first'" in caplog.text and "During handling of the above exception" in caplog.text
+
+
+@both
+def test_flask_without_the_switch_is_explained(asynchronous: bool, caplog: pytest.LogCaptureFixture) -> None:
+    app = flash_app()
+    declared(app, lambda _: flask.request.path, asynchronous, OUT, IN)
+    assert run(lambda: answer(app, "out.children", {"in.children": 1})) == 500
+    assert "Flash(__name__, flask_compat=True)" in caplog.text and "Working outside of request context" in caplog.text
+
+
+def test_views_read_json_on_the_loop_and_in_threads() -> None:
+    app = flash_app()
+    app.layout = html.Div()
+
+    async def on_loop() -> Any:
+        return await dash.get_app().backend.request_adapter().get_json()
+
+    def in_thread() -> Any:
+        return dash.get_app().backend.request_adapter().get_json()
+
+    for view in (on_loop, in_thread):
+        app.backend.add_url_rule(f"/{view.__name__}", view, view.__name__, ["POST"])
+
+    async def main() -> Any:
+        async with serving(app) as client:
+            return [
+                await (await client.post(f"/{name}", json={"a": 1})).get_json() for name in ("on_loop", "in_thread")
+            ]
+
+    assert run(main) == [{"a": 1}, {"a": 1}]
 
 
 def test_while_debugging_the_browser_sees_the_users_part_of_the_traceback() -> None:

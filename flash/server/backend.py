@@ -136,7 +136,11 @@ class FlashBackend(_dash.DashBackend):
             except (HTTPException, RequestRefused, SetupPending, PoolFull):
                 raise
             except Exception as error:
-                raise _with_id(app.explained(error)) from error.__cause__
+                explained = app.explained(error)
+                _add_id(explained)
+                if explained is error:
+                    raise
+                raise explained from error
 
         serve.__name__ = getattr(view, "__name__", "view")
         serve.__module__ = getattr(view, "__module__", __name__)
@@ -206,13 +210,12 @@ def backend_for(backend: Any, server: Any) -> type[FlashBackend]:
     return type("FlashBackend", (FlashBackend,), {"create_app": staticmethod(lambda name, config=None: server)})
 
 
-def _with_id(error: Exception) -> Exception:
-    """The error with an id, which the log shows with its traceback and the browser is told."""
+def _add_id(error: Exception) -> None:
+    """Give an error an id, which the log shows with its traceback and the browser is told."""
     if not hasattr(error, _ERROR_ID):
         error_id = new_error_id()
         setattr(error, _ERROR_ID, error_id)
         error.add_note(f"Error id: {error_id}")
-    return error
 
 
 async def _answer_failure(failure: InternalServerError) -> ResponseReturnValue:
@@ -224,6 +227,7 @@ async def _answer_failure(failure: InternalServerError) -> ResponseReturnValue:
 
 async def _answer_refused(refused: RequestRefused) -> ResponseReturnValue:
     logger.warning("%s %s refused with %s: %s", request.method, request.path, refused.status, refused.reason)
+    logger.debug("It was refused because of", exc_info=refused.__cause__)
     return _refusal({"error": refused.reason}, refused.status)
 
 

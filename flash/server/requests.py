@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from .. import _dash
@@ -11,13 +12,18 @@ from ..pool import run_on_loop
 class FlashRequestAdapter(_dash.QuartRequestAdapter):
     """Dash's adapter, whose ``get_json`` is a plain method for the plain code that calls it in threads.
 
-    Dash's MCP server awaits an asynchronous ``get_json`` on the loop and then runs callbacks there as well; a plain
-    one makes it work in a thread.
+    Dash's MCP server asks whether it is asynchronous: then it runs callbacks on the loop. A plain one makes it work in
+    a thread.
     """
 
     def get_json(self) -> Any:
-        """The decoded body. Called in a thread; waits for the loop."""
-        return run_on_loop(self._read_json())
+        """The decoded body in a thread; on the loop an awaitable of it, as with Dash's own adapter."""
+        reading = self._read_json()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return run_on_loop(reading)
+        return reading
 
     async def _read_json(self) -> Any:
         return await self.request.get_json()
