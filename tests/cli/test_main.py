@@ -1,0 +1,28 @@
+"""The ``flash`` command itself."""
+
+from __future__ import annotations
+
+import dash
+from click.testing import CliRunner
+
+import flash
+from flash.cli import main
+
+
+def test_the_version_names_what_it_runs_on() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"flash {flash.__version__} (dash {dash.__version__}, quart ")
+
+
+def test_each_public_module_is_a_command() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    assert "  run  Serve a Flash app." in result.output
+    assert "_application" not in result.output
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = CliRunner().invoke(main, ["rn"])
+    assert result.exit_code == 2
+    assert "No such command 'rn'" in result.output
