@@ -55,7 +55,8 @@ class Program:
     """A program in a process of its own, whose output can be waited for."""
 
     def __init__(self, arguments: list[str], folder: Path, **environment: str) -> None:
-        surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+        search = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        surroundings = {**os.environ, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=folder,
