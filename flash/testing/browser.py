@@ -16,11 +16,6 @@ from .servers import AppServer
 if TYPE_CHECKING:
     from ..app import Flash
 
-_INSTALL = (
-    "{fixture} needs Dash's test kit, which is not installed: pip install 'dash-flash[testing]'. "
-    "It also needs Chrome or Chromium, with its driver."
-)
-
 
 class Runner:
     """Serves apps for a browser, one at a time, with the face of Dash's runners.
@@ -64,13 +59,11 @@ def browser_and_server(fixture: str, kind: type[AppServer], config: pytest.Confi
         config: The options of Dash's plugin are read from it.
         folder: Where downloads go.
     """
-    composite = _composite()
-    if composite is None:
-        pytest.fail(_INSTALL.format(fixture=fixture), pytrace=False)
     setup_options = getattr(config.hook, "pytest_setup_options", list)
     runner = Runner(kind)
     try:
-        with composite(
+        with _start_browser(
+            fixture,
             server=runner,
             browser=config.getoption("webdriver", "Chrome"),
             remote=config.getoption("remote", False),
@@ -87,13 +80,20 @@ def browser_and_server(fixture: str, kind: type[AppServer], config: pytest.Confi
         runner.stop()
 
 
-def _composite() -> Any:
-    """Dash's class of a browser that has a server; None when it or what it needs is not installed."""
+def _start_browser(fixture: str, **options: Any) -> Any:
+    missing = ""
     try:
         from dash.testing.composite import DashComposite
+        from dash.testing.errors import TestingTimeoutError
     except ImportError:
-        return None
-    return DashComposite
+        missing = "Dash's test kit, which is not installed: pip install 'dash-flash[testing]'"
+    else:
+        composite: Any = DashComposite
+        try:
+            return composite(**options)
+        except TestingTimeoutError:
+            missing = "Chrome or Chromium with its driver, which could not be started; the log says why"
+    pytest.fail(f"{fixture} needs {missing}.", pytrace=False)
 
 
 def describe(browser: Any, screenshot: Path) -> str:

@@ -315,13 +315,11 @@ def test_a_callback_that_takes_too_long(app: Flash) -> None:
         client.call("out.children")
 
 
-def test_what_keeps_an_app_from_starting_is_raised(app: Flash) -> None:
-    @app.callback(Output("out", "children"), Input("in", "value"))
-    def generator(value: Any) -> Any:
-        yield 1
-
+def test_what_keeps_an_app_from_starting_is_raised() -> None:
+    app = flash_app(use_pages=True)
+    app.layout = html.Div("a layout that has no place for pages")
     threads = set(threading.enumerate())
-    with pytest.raises(ConfigurationError, match="generator"), Client(app):
+    with pytest.raises(Exception, match="page_container` not found in the layout"), Client(app):
         pass
     wait_for_the_end_of_threads(threads)
 

@@ -151,14 +151,12 @@ def test_the_fixture_starts_both_kinds(flash_server: Any, app: Flash, other: Fla
 
 
 @pytest.mark.parametrize("kind", [servers.ThreadServer, servers.ProcessServer])
-def test_what_keeps_an_app_from_starting_is_shown(app: Flash, kind: type[servers.AppServer]) -> None:
-    @app.callback(Output("out", "title"), Input("in", "value"))
-    def generator(value: Any) -> Any:
-        yield 1
-
-    with pytest.raises(FlashError, match="is a generator") as raised, kind(app):
+def test_what_keeps_an_app_from_starting_is_shown(kind: type[servers.AppServer]) -> None:
+    app = flash_app(use_pages=True)
+    app.layout = html.Div("a layout that has no place for pages")
+    with pytest.raises(Exception, match="page_container` not found in the layout") as raised, kind(app):
         pass
-    assert isinstance(raised.value, ConfigurationError) is (kind is servers.ThreadServer)
+    assert isinstance(raised.value, FlashError) is (kind is servers.ProcessServer), "in a thread it is the original"
 
 
 @pytest.mark.parametrize("kind", [servers.ThreadServer, servers.ProcessServer])
