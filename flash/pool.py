@@ -8,7 +8,9 @@ condition for each call. These threads are daemons, and a result goes straight t
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -44,6 +46,10 @@ class Pool:
     def __init__(self, threads: int, name: str) -> None:
         self.threads = threads
         self.name = name
+        self._begin()
+        _pools.add(self)
+
+    def _begin(self) -> None:
         self._waiting: deque[_Call] = deque()
         self._available = threading.Condition()
         self._started = 0
@@ -125,6 +131,19 @@ class Pool:
                 self._available.wait()
                 self._idle -= 1
             return self._waiting.popleft()
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    """A forked process has none of its parent's threads."""
+    for pool in _pools:
+        pool._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class _Call:

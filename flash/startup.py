@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
-_NO_REQUEST = ("Not within a request", "Working outside of request context")
+_NO_REQUEST = (
+    "Not within a request",
+    "Working outside of request context",
+    "Unable to build URLs outside an active request",
+)
 
 
 class LayoutFailed(Exception):

@@ -20,9 +20,12 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 
 
 def snippets() -> list[Any]:
-    """The Python of every page: ``python`` is run, ``py`` (a part of something) is compiled."""
+    """The Python of every page: ``python`` is run, ``py`` (a part of something) is compiled.
+
+    The snippets of docs/testing.md are tests themselves, which ``tests/testing/test_documentation.py`` runs.
+    """
     found = []
-    for page in PAGES:
+    for page in (page for page in PAGES if page.stem != "testing"):
         for number, match in enumerate(re.finditer(r"```(python|py)\n(.*?)```", page.read_text(), re.DOTALL)):
             found.append(pytest.param(*match.groups(), id=f"{page.stem}-{number}"))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import subprocess
 import sys
 import threading
@@ -171,3 +172,23 @@ def test_a_blocked_function_does_not_hold_up_the_end_of_the_process() -> None:
         "asyncio.run(main())"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=20).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_starts_threads_of_its_own() -> None:
+    pool = Pool(1, "test-fork")
+
+    async def main() -> int:
+        return await asyncio.wait_for(pool.run(lambda: 7), 5)
+
+    assert run(main) == 7
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if asyncio.run(main()) == 7 else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    pool.close()

@@ -12,13 +12,18 @@ from quart.utils import run_sync_iterable
 
 from ..pool import Pool
 
+_DONE = "flash_threads"
+
 
 def run_plain_functions_in(pool: Pool, server: Quart) -> None:
     """Make a server run its plain functions in ``pool``, and keep the context variables that they set.
 
     Quart runs them in asyncio's executor, which has a few threads for the whole process, loses their context
-    variables, and never answers when one raises StopIteration.
+    variables, and never answers when one raises StopIteration. With several apps on a server, the first one's pool.
     """
+    if _DONE in server.extensions:
+        return
+    server.extensions[_DONE] = True
 
     def sync_to_async(func: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
         @functools.wraps(func)
