@@ -1,0 +1,13 @@
+"use strict";
+
+// A session that has ended answers callbacks with 401; the page then goes to where one signs in.
+{
+  const fetchAsBefore = window.fetch;
+  window.fetch = async (...request) => {
+    const response = await fetchAsBefore(...request);
+    if (response.status === 401) {
+      location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    }
+    return response;
+  };
+}
