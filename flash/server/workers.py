@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from types import FrameType
@@ -104,10 +105,8 @@ class Workers:
         self._wake()
 
     def _wake(self, number: int = 0, frame: FrameType | None = None) -> None:
-        try:
+        with suppress(BlockingIOError):  # Full: it is awake for other reasons.
             os.write(self._wake_writer, b".")
-        except BlockingIOError:
-            pass  # It is awake for other reasons.
 
     # One round.
 
@@ -125,7 +124,7 @@ class Workers:
         for worker in self._workers:
             if worker.pipe in readable:
                 worker.said += os.read(worker.pipe, 65536)
-                self._any_served = self._any_served or worker.said == _SERVING
+            self._any_served = self._any_served or worker.said == _SERVING
 
     def _reap(self) -> None:
         for worker in list(self._workers):
@@ -135,7 +134,8 @@ class Workers:
                 self._bury(worker, os.waitstatus_to_exitcode(status))
 
     def _bury(self, worker: _Worker, code: int) -> None:
-        if worker.said != _SERVING:
+        # A process that the worker has started may hold the pipe open: take what is there, and wait for no end.
+        with suppress(BlockingIOError):
             while said := os.read(worker.pipe, 65536):
                 worker.said += said
         os.close(worker.pipe)
@@ -164,10 +164,8 @@ class Workers:
 
     def _signal_all(self, number: int) -> None:
         for worker in self._workers:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(worker.pid, number)
-            except ProcessLookupError:
-                pass
 
     # In the worker.
 
@@ -183,6 +181,7 @@ class Workers:
             _leave(lambda: self._serve(reader, writer, unblocked))
         signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         os.close(writer)
+        os.set_blocking(reader, False)
         return _Worker(pid, time.monotonic(), reader)
 
     def _serve(self, reader: int, writer: int, unblocked: set[int | signal.Signals]) -> int:
