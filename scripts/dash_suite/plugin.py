@@ -23,6 +23,7 @@ from dash.testing import application_runners
 from dash_suite.classify import Needs, needs_of
 
 SUBJECT = os.environ["DASH_SUITE_SUBJECT"]
+SUITE = str(Path.cwd() / "tests")
 READ_AS_QUART = os.environ["DASH_SUITE_READ_AS_QUART"] == "1"
 RECORDS = Path(os.environ["DASH_SUITE_RECORDS"])
 FIRST_PORT = int(os.environ["DASH_SUITE_FIRST_PORT"])
@@ -88,8 +89,8 @@ def class_for(needs: Needs) -> type[dash.Dash]:
 def put_in_place(chosen: type[dash.Dash]) -> None:
     """Let `dash.Dash`, and each name of the suite that was imported from it, mean the chosen class."""
     dash.Dash = dash.dash.Dash = chosen
-    for name, module in list(sys.modules.items()):
-        if name == "tests" or name.startswith("tests."):
+    for module in list(sys.modules.values()):
+        if (getattr(module, "__file__", None) or "").startswith(SUITE):
             for key, value in list(vars(module).items()):
                 if isinstance(value, type) and value in KNOWN_CLASSES:
                     setattr(module, key, chosen)
