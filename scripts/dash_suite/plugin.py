@@ -88,7 +88,7 @@ def class_for(needs: Needs) -> type[dash.Dash]:
 
 def put_in_place(chosen: type[dash.Dash]) -> None:
     """Let `dash.Dash`, and each name of the suite that was imported from it, mean the chosen class."""
-    dash.Dash = dash.dash.Dash = chosen
+    dash.Dash = dash.dash.Dash = chosen  # type: ignore[misc]
     for module in list(sys.modules.values()):
         if (getattr(module, "__file__", None) or "").startswith(SUITE):
             for key, value in list(vars(module).items()):
@@ -246,6 +246,6 @@ def give_every_server_a_port_of_its_own() -> None:
 
     def start_on_own_port(self: Any, app: Any, start_timeout: float = 3, **options: Any) -> None:
         port = self.port if self.proc else next(free_ports)
-        start(self, app, start_timeout, **{"port": port} | options)
+        start(self, app, start_timeout, **{"port": port} | options)  # type: ignore[no-untyped-call]
 
-    application_runners.MultiProcessRunner.start = start_on_own_port
+    application_runners.MultiProcessRunner.start = start_on_own_port  # type: ignore[method-assign]

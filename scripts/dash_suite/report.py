@@ -18,7 +18,8 @@ INTRODUCTION = """\
 Written by `scripts/dash-suite`. The suite of Dash's repository (`tests/integration`, `tests/async_tests`,
 `tests/backend_tests`, `tests/websocket`), not one assertion changed, against the installed Dash. `dash.Dash` is
 replaced by `flash.Flash`, or left in place for the yardstick. Each test file runs in a process of its own, several at
-a time; nothing is run twice, so a test that passes only alone counts as failed.
+a time; nothing is run twice, so a test that passes only alone counts as failed. Tests that only Flash failed were then
+repeated on both, without changing the totals: those that plain Dash fails at times too are listed apart.
 
 - Tests that name another of Dash's servers (Flask or FastAPI as `backend=` or `server=`, a backend class) test that
   server. They keep plain Dash in every column, and are counted apart.
@@ -61,10 +62,12 @@ class Comparison:
     Attributes:
         results: for each subject its versions and its records.
         reasons: what reasons.toml says.
+        repeats: how often tests that only Flash failed were repeated, and how often each subject failed them then.
     """
 
     results: dict[str, dict[str, Any]]
     reasons: list[Reason]
+    repeats: dict[str, Any]
 
     def tests(self, subject: str, other_backend: bool) -> list[Record]:
         """Return a subject's records: of tests for any server, or of those that name another backend."""
@@ -76,14 +79,27 @@ class Comparison:
         records: list[Record] = self.results.get(subject, {}).get("as_quart", [])
         return records
 
-    def outcome(self, subject: str, test: str) -> str:
-        """Return what came of one test for one subject."""
-        return next((r["outcome"] for r in self.tests(subject, False) if r["id"] == test), "not run")
-
     def losses(self) -> list[Record]:
         """Return the tests that pass on plain Dash on Flask and not on Flash."""
+        return [record for record in self.differences() if not self.at_random(record)]
+
+    def unsteady(self) -> list[Record]:
+        """Return the tests that passed on plain Dash and not on Flash, but fail on plain Dash too when repeated."""
+        return [record for record in self.differences() if self.at_random(record)]
+
+    def differences(self) -> list[Record]:
+        """Return the tests that passed on plain Dash on Flask in its run, and did not pass on Flash."""
         passing = {record["id"] for record in self.tests("dash", False) if record["outcome"] == "passed"}
         return [r for r in self.tests("flash", False) if r["outcome"] != "passed" and r["id"] in passing]
+
+    def at_random(self, record: Record) -> bool:
+        """Say whether plain Dash has failed a test when it was repeated."""
+        return bool(self.repeats["failed"].get("dash", {}).get(record["id"]))
+
+    def tally(self, record: Record) -> str:
+        """Return how often each subject failed a test when it was repeated."""
+        dash, flash = (self.repeats["failed"][subject][record["id"]] for subject in ("dash", "flash"))
+        return f"fails {dash} of {self.repeats['times']} times on plain Dash and {flash} on Flash"
 
     def gains(self) -> list[Record]:
         """Return the tests that pass on Flash and fail on plain Dash on Flask."""
@@ -100,6 +116,8 @@ class Comparison:
         if record["outcome"] == "skipped":
             return error
         why = next((reason.why for reason in self.reasons if reason.covers(record["id"])), "")
+        if self.at_random(record):
+            return f"At random: {self.tally(record)}. {why}".strip()
         return why or f"{NO_REASON}: {error}"
 
 
@@ -126,11 +144,11 @@ def write_report(path: Path, comparison: Comparison) -> None:
 
 def flash_sections(comparison: Comparison) -> str:
     """Return the sections on what does not pass on Flash."""
-    losses = comparison.losses()
-    lost = {record["id"] for record in losses}
+    lost = {record["id"] for record in comparison.differences()}
     rest = [record for record in comparison.tests("flash", False) if record["id"] not in lost]
     parts = [
-        failures("Pass on Dash on Flask, and not on Flash", losses, comparison),
+        failures("Pass on Dash on Flask, and not on Flash", comparison.losses(), comparison),
+        failures("Pass or fail at random, on Dash on Flask too", comparison.unsteady(), comparison),
         failures("Pass neither on Flash nor on Dash on Flask", rest, comparison),
         failures("WebSocket tests read as Quart that do not pass", comparison.as_quart("flash"), comparison),
         failures("Tests of another backend that do not pass", comparison.tests("flash", True), comparison),

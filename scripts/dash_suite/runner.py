@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,28 +44,49 @@ class Suite:
     def run(self, subject: str, read_as_quart: bool = False) -> list[Record]:
         """Run all four folders, or Dash's FastAPI tests of the WebSocket read as Quart, and return a record a test."""
         folders = (WEBSOCKET_FOLDER,) if read_as_quart else FOLDERS
-        with tempfile.TemporaryDirectory(prefix="dash-suite-") as scratch:
-            slots = [Slot(self, Path(scratch, str(n)), subject, read_as_quart) for n in range(self.workers)]
-            collected = list(slots[0].records(["--collect-only", *folders]))
-            free: SimpleQueue[Slot] = SimpleQueue()
-            for slot in slots:
-                free.put(slot)
-
-            def run_file(path: str, expected: list[Record]) -> list[Record]:
-                slot = free.get()
-                try:
-                    return slot.run_file(path, expected)
-                finally:
-                    free.put(slot)
-
-            files = by_file(collected)
-            with ThreadPoolExecutor(self.workers) as pool:
-                jobs = {pool.submit(run_file, path, expected): path for path, expected in files.items()}
-                finished = []
-                for number, job in enumerate(as_completed(jobs), 1):
-                    finished += job.result()
-                    print(f"{subject}: {number}/{len(jobs)} {jobs[job]}: {summary(job.result())}", flush=True)
+        finished: list[Record] = []
+        with self.slots(subject, read_as_quart) as slots:
+            files = by_file(list(slots[0].records(["--collect-only", *folders])))
+            for number, (path, records) in enumerate(spread(slots, list(files.items())), 1):
+                finished += records
+                print(f"{subject}: {number}/{len(files)} {path}: {summary(records)}", flush=True)
         return sorted(finished, key=lambda record: record["id"])
+
+    def repeat(self, subject: str, tests: list[Record], times: int) -> dict[str, int]:
+        """Run some tests several times, alone but next to each other, and return how often each of them failed."""
+        failed = {test["id"]: 0 for test in tests}
+        blank = [{"id": test["id"]} for test in tests]
+        with self.slots(subject, read_as_quart=False) as slots:
+            for path, records in spread(slots, [(test["id"], [test]) for test in blank] * times):
+                failed[path] += sum(record["outcome"] == "failed" for record in records)
+        return failed
+
+    @contextmanager
+    def slots(self, subject: str, read_as_quart: bool) -> Iterator[list["Slot"]]:
+        """Give as many workers as were asked for, each with a copy of the suite that is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="dash-suite-") as scratch:
+            yield [Slot(self, Path(scratch, str(n)), subject, read_as_quart) for n in range(self.workers)]
+
+
+Job = tuple[str, list[Record]]
+
+
+def spread(slots: list["Slot"], jobs: list[Job]) -> Iterator[Job]:
+    """Have the workers run jobs, a test file or a test and the records expected of it, and yield them with results."""
+    free: SimpleQueue[Slot] = SimpleQueue()
+    for slot in slots:
+        free.put(slot)
+
+    def run(job: Job) -> Job:
+        slot = free.get()
+        try:
+            return job[0], slot.run_tests(*job)
+        finally:
+            free.put(slot)
+
+    with ThreadPoolExecutor(len(slots)) as pool:
+        for done in as_completed([pool.submit(run, job) for job in jobs]):
+            yield done.result()
 
 
 class Slot:
@@ -92,8 +114,8 @@ class Slot:
             "DASH_SUITE_TIMEOUT": str(suite.timeout),
         }
 
-    def run_file(self, path: str, expected: list[Record]) -> list[Record]:
-        """Run one test file. A test that left no record, since its process died or hung, counts as failed."""
+    def run_tests(self, path: str, expected: list[Record]) -> list[Record]:
+        """Run a test file or a test. One that left no record, since its process died or hung, counts as failed."""
         limit = self.suite.timeout * (2 + len(expected))
         finished = {record["id"]: record for record in self.records([path], limit)}
         for record in expected:
