@@ -81,10 +81,10 @@ def comparison(*reasons: Reason, as_quart: str = "passed", dash_failed_again: in
 
 
 def test_only_a_named_deviation_may_pass_on_dash_and_fail_on_flash(capsys: pytest.CaptureFixture[str]) -> None:
-    explained = Reason("tests/t.py::lost", "It differs.")
+    explained = Reason(["tests/t.py::lost"], "It differs.")
     assert judge(comparison()) == 1
     assert judge(comparison(explained)) == 1
-    assert judge(comparison(Reason("tests/t.py::lo*", "It differs.", deviation=True))) == 0
+    assert judge(comparison(Reason(["tests/t.py::lo*"], "It differs.", deviation=True))) == 0
     assert "1 tests pass on Dash on Flask and not on Flash; 1 of them are named" in capsys.readouterr().out
 
 
@@ -97,11 +97,11 @@ def test_a_test_that_plain_dash_fails_too_when_repeated_is_no_loss(tmp_path: Pat
 
 
 def test_a_websocket_test_read_as_quart_has_to_pass() -> None:
-    assert judge(comparison(Reason("*", "It differs.", deviation=True), as_quart="failed")) == 1
+    assert judge(comparison(Reason(["*"], "It differs.", deviation=True), as_quart="failed")) == 1
 
 
 def test_the_report_gives_every_test_that_does_not_pass_a_line(tmp_path: Path) -> None:
-    write_report(tmp_path / "LOG.md", comparison(Reason("tests/t.py::lost", "It differs.")))
+    write_report(tmp_path / "LOG.md", comparison(Reason(["tests/t.py::lost"], "It differs.")))
     text = (tmp_path / "LOG.md").read_text(encoding="utf-8")
     assert "| `tests/t.py::lost` | failed | It differs. |" in text
     assert "| `tests/t.py::both` | failed | no reason given yet: Boom |" in text

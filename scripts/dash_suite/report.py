@@ -35,18 +35,19 @@ class Reason:
     """Why some tests do not pass.
 
     Attributes:
-        tests: a test's id, where `*` stands for anything.
+        tests: ids of tests, where `*` stands for anything.
         why: the reason, one sentence.
         deviation: the test passes on plain Dash, and Flash differs on purpose.
     """
 
-    tests: str
+    tests: list[str]
     why: str
     deviation: bool = False
 
     def covers(self, test: str) -> bool:
         """Say whether the reason is about a test."""
-        return bool(re.fullmatch(".*".join(map(re.escape, self.tests.split("*"))), test))
+        patterns = (".*".join(map(re.escape, tests.split("*"))) for tests in self.tests)
+        return any(re.fullmatch(pattern, test) for pattern in patterns)
 
 
 def load_reasons() -> list[Reason]:
