@@ -19,7 +19,7 @@ from .runs import (
     State,
     Store,
     failure,
-    forget_run,
+    is_failure,
     must_wait,
     read_record,
     read_updates,
@@ -64,10 +64,15 @@ class LosslessManager(BaseBackgroundCallbackManager):
     def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> str:
         """Start a job, unless the cache has its result already.
 
+        Args:
+            key: What :meth:`build_cache_key` gave. Each run has its own.
+            job_fn: What :meth:`make_job_fn` gave.
+            args: The arguments of the callback's function, by position or by name.
+            context: What ``ctx`` is to show in the job.
+
         Returns:
             The name of the job for the other methods.
         """
-        forget_run(self.store, key)
         entry = self._entry_of(key, job_fn)
         if entry is not None and self._serve_from_cache(key, entry):
             write_record(self.store, key, State.STARTED, {})
@@ -109,16 +114,20 @@ class LosslessManager(BaseBackgroundCallbackManager):
     def get_result(self, key: str, job: str | None) -> Any:
         """The result, once; ``UNDEFINED`` while there is none.
 
-        A result waits for the next poll when progress came after this poll has asked for it.
+        A result waits for the next poll when progress came after this poll has asked for it. So does an error while
+        there are updates: Dash answers an error without them, and an ``on_error`` that sets properties in their place.
         """
         if self._is_over(key):
             return self.UNDEFINED
         text = self._result_text(key)
         if text is None or must_wait(self.store, key + PROGRESS):
             return self.UNDEFINED
+        result = orjson.loads(text)
+        if is_failure(result) and must_wait(self.store, key + UPDATES):
+            return self.UNDEFINED
         write_record(self.store, key, State.COLLECTED, {})
         self.store.delete(key, key + PROGRESS, key + PROGRESS + READ)
-        return orjson.loads(text)
+        return result
 
     def job_running(self, job: str | None) -> bool:
         """Whether the page has to go on asking: until a result or an error is collected, or the job is cancelled."""

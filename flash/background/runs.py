@@ -33,6 +33,9 @@ RETENTION = 24 * 60 * 60
 #: The most updates that wait for a page. Only ``Patch`` objects can become so many: full values replace each other.
 WAITING_UPDATES = 10_000
 
+#: Dash knows an error by this key.
+FAILURE = "background_callback_error"
+
 STATE, UPDATES, PROGRESS, READ = "-state", "-set_props", "-progress", "-read"
 
 
@@ -84,15 +87,14 @@ def write_record(store: Store, key: str, state: State, job: dict[str, Any]) -> N
     store.set(key + STATE, orjson.dumps({"state": state, "job": job}).decode())
 
 
-def forget_run(store: Store, key: str) -> None:
-    """Forget what an earlier run of the same key has left."""
-    entries = ("", STATE, UPDATES, UPDATES + READ, PROGRESS, PROGRESS + READ)
-    store.delete(*(key + entry for entry in entries))
-
-
 def failure(message: str, traceback: str = "") -> str:
     """The result that Dash understands as an error inside a background callback."""
-    return dumps({"background_callback_error": {"msg": message, "tb": traceback}}).decode()
+    return dumps({FAILURE: {"msg": message, "tb": traceback}}).decode()
+
+
+def is_failure(result: Any) -> bool:
+    """Whether a result is an error."""
+    return isinstance(result, dict) and FAILURE in result
 
 
 # Updates -------------------------------------------------------------------------------------------------------------

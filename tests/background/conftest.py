@@ -49,8 +49,16 @@ def celery_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         app.close()
     finally:
         for process in filter(None, (worker, redis)):
-            process.terminate()
-            process.wait(20)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _listens(port: int) -> bool:

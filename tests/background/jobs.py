@@ -14,7 +14,7 @@ from typing import Any
 from flash import Patch, ctx, no_update, set_props
 from flash.exceptions import PreventUpdate
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def reach(folder: str, mark: str) -> None:
@@ -53,6 +53,11 @@ def fails() -> None:
 
 async def fails_async() -> None:
     await asyncio.sleep(0)
+    raise ValueError("no such table")
+
+
+def sets_and_fails(folder: str) -> None:
+    set_props("text", {"children": "stage 1"})
     raise ValueError("no such table")
 
 

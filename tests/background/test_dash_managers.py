@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from flash.background import CeleryManager
+from flash.exceptions import BackgroundCallbackError
 
 from . import test_diskcache, test_managers
 from .jobs import reach, wait_for
@@ -73,6 +74,13 @@ def test_none_is_no_result(manager: Any) -> None:
     page = start(manager, "returns", None)
     wait_until(lambda: not manager.job_running(page.job), "the end of the job")
     assert manager.result_ready(page.key) is False
+
+
+def test_updates_before_an_error_are_lost(manager: Any, tmp_path: Path) -> None:
+    page = start(manager, "sets_and_fails", tmp_path)
+    wait_until(lambda: manager.result_ready(page.key), "a result")
+    with pytest.raises(BackgroundCallbackError):
+        page.poll()
 
 
 @pytest.mark.parametrize("name", ["exits", "is_killed"])

@@ -283,14 +283,14 @@ print(page.key)
 def test_the_server_does_not_wait_for_its_jobs(manager: Any, cache: Any, tmp_path: Path) -> None:
     code = SERVER.format(manager="DiskcacheManager")
     ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, timeout=PATIENCE / 2, capture_output=True, text=True
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, timeout=2 * PATIENCE, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert not _runs(int((tmp_path / "pid").read_text()))
     # A page that asks another worker is told.
     key = ended.stdout.strip()
     with pytest.raises(BackgroundCallbackError, match="The server of the job ended"):
-        Page(manager, key, key).poll()
+        Page(manager, key, key).poll_to_end()
 
 
 def test_jobs_may_be_given_time_to_end(manager: Any, tmp_path: Path) -> None:

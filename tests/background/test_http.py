@@ -185,6 +185,7 @@ def test_an_async_error_handler_takes_the_error_of_a_job(app: Flash, tmp_path: P
 
     @app.callback(*WORK, background=True, on_error=explain)
     def work(clicks: int, folder: str) -> None:
+        set_props("bar", {"children": "half"})
         raise ValueError("no such table")
 
     async def main() -> None:
@@ -193,7 +194,10 @@ def test_an_async_error_handler_takes_the_error_of_a_job(app: Flash, tmp_path: P
             payload = request(tmp_path)
             status, answers = await browser.poll_to_end(payload, await browser.start(payload))
             assert (status, answers[-1]["response"]) == (200, {"out": {"children": "failed"}})
-            assert answers[-1]["sideUpdate"] == {"text": {"children": "BackgroundCallbackError"}}
+            assert [each["sideUpdate"] for each in answers if "sideUpdate" in each] == [
+                {"bar": {"children": "half"}},
+                {"text": {"children": "BackgroundCallbackError"}},
+            ]
 
     run(main)
 

@@ -146,6 +146,15 @@ def test_an_error_reaches_dash_with_its_traceback(manager: Any, name: str) -> No
     assert "ValueError" in str(caught.value)
 
 
+def test_what_is_sent_before_an_error_arrives(manager: Any, tmp_path: Path) -> None:
+    page = start(manager, "sets_and_fails", tmp_path)
+    wait_until(lambda: manager.result_ready(page.key), "a result")
+    answer = page.poll()
+    assert (answer.waiting, answer.updates) == (True, {"text": {"children": "stage 1"}})
+    with pytest.raises(BackgroundCallbackError, match="no such table"):
+        page.poll()
+
+
 @pytest.mark.parametrize("name", ["returns_a_lambda", "sets_a_lambda"])
 def test_what_has_no_json_form_is_an_error(manager: Any, name: str) -> None:
     with pytest.raises(BackgroundCallbackError, match="not JSON serializable"):
