@@ -6,6 +6,8 @@ Every public name of :mod:`dash` can be imported from here; what is Flash's own 
 managers, which replace Dash's.
 """
 
+from functools import partial as _partial
+
 from dash import *  # noqa: F403
 from dash import __all__ as _dash_names
 from dash import backends, background_callback, dash, dependencies, fingerprint, resources, types, version  # noqa: F401
@@ -16,7 +18,9 @@ from ._version import __version__ as __version__
 from .app import Flash as Flash
 from .background import CeleryManager as CeleryManager
 from .background import DiskcacheManager as DiskcacheManager
+from .server.backend import backend_of as _backend_of
+from .server.notebook import notebook_servers as _notebook_servers
 
-_dash.install()
+_dash.install(_partial(_notebook_servers, backend_of=_backend_of))
 
 __all__ = [*_dash_names, "Flash"]

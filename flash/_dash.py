@@ -2,8 +2,8 @@
 
 Three kinds of things live here. Names that Dash does not export, under the names that Flash uses.
 :class:`DashSeam` and :class:`DashBackend`, which stand between Dash's classes and Flash's and give their private
-parts public faces. And :func:`install`, the four replacements of module attributes that Dash looks up when it
-calls them; each keeps Dash's meaning for apps that are not Flash's.
+parts public faces. And :func:`install`, the replacements of module attributes that Dash looks up when it calls them;
+each keeps Dash's meaning for apps that are not Flash's.
 
 What differs between Dash 4.4 and 4.5 lives here too. ``tests/contract`` holds every name that is used, so a new
 release of Dash fails there first.
@@ -26,7 +26,7 @@ from typing import Any, cast
 
 import dash as _dash_package
 import dash.dash as _dash_module
-from dash import _callback, _get_app, _pages, _validate
+from dash import _callback, _get_app, _jupyter, _pages, _validate
 from dash._callback_context import context_value
 from dash._hooks import HooksManager
 from dash._utils import AttributeDict, create_callback_id, get_caller_name, to_json
@@ -514,8 +514,14 @@ def _page_of_path(path: str) -> Any:
     return resolved_page.get() or page_of_path(path)
 
 
-def install() -> None:
-    """Put Flash's replacements into Dash's modules. Called once, when Flash is imported."""
+def install(notebook_servers: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put Flash's replacements into Dash's modules. Called once, when Flash is imported.
+
+    Args:
+        notebook_servers: Gets the function that makes Dash's servers in notebooks, Werkzeug's, and gives the one to
+            use in its place.
+    """
+    _jupyter.make_server = notebook_servers(_jupyter.make_server)  # type: ignore[attr-defined]
     _callback.create_callback_id = _callback_id  # type: ignore[attr-defined]
     _dash_module.execute_async_function = _run_page_function
     _pages._path_to_page = _page_of_path

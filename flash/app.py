@@ -101,7 +101,7 @@ class Flash(_dash.DashSeam):
         if app is not None and not isinstance(app, Quart):
             raise ConfigurationError(f"init_app takes a quart.Quart, not a {_kind(app)}: Flash is served by Quart.")
         server: Quart = app or self.server
-        self.backend.app = self
+        self.backend.attach(self, server)
         if getattr(self, "_attached_to", None) is not server:
             self._attached_to = server
             self.setup = Setup(self)
@@ -118,9 +118,13 @@ class Flash(_dash.DashSeam):
 
         async def start_server() -> None:
             # After all of the server's own start, whose connections a layout may need.
-            await start()
-            async with server.app_context():
-                await self.setup.at_start()
+            try:
+                await start()
+                async with server.app_context():
+                    await self.setup.at_start()
+            except Exception as error:
+                self.backend.startup_error = error
+                raise
 
         server.startup = start_server  # type: ignore[method-assign]
         server.after_serving(self.close)
@@ -131,6 +135,26 @@ class Flash(_dash.DashSeam):
         self.pool.close()
         self.views.close()
         self.dispatcher.close()
+
+    def run(self, *args: Any, **options: Any) -> None:
+        """Serve the app until Ctrl+C or SIGTERM, as :meth:`dash.Dash.run` does, on Hypercorn.
+
+        Args:
+            *args: As Dash takes them: host, port, proxy, debug ...
+            **options: As Dash takes them; and every setting of Hypercorn's by its name, ``workers``, ``ssl_context``,
+                ``use_reloader``, ``extra_files``. ``docs/running.md`` lists them.
+
+        Raises:
+            ConfigurationError: An option is unknown or cannot work.
+            Exception: The app could not be set up; the error is the original one.
+
+        Example:
+            >>> app.run(debug=True, port=8060, graceful_timeout=30)
+        """
+        if options.get("certfile") and options.get("keyfile") and not options.get("ssl_context"):
+            # Dash's banner says https when it sees this one.
+            options["ssl_context"] = options.pop("certfile"), options.pop("keyfile")
+        super().run(*args, **options)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI connection, so that ``hypercorn module:app`` and its kind can be given the app itself."""
@@ -229,3 +253,4 @@ def _signature() -> inspect.Signature:
 
 
 Flash.__signature__ = _signature()  # type: ignore[attr-defined]
+Flash.run.__signature__ = inspect.signature(_dash.OriginalDash.run)  # type: ignore[attr-defined]

@@ -68,8 +68,7 @@ class Setup:
         except SetupPending as pending:
             if pending.waits_for_request:
                 logger.info("The layout of %r needs a request; the first one sets the app up.", self.app.config.name)
-        except Exception as error:
-            self.app.backend.startup_error = error
+        except Exception:
             await self.app.close()  # No server that has not started says that it ends.
             raise
 

@@ -184,6 +184,19 @@ def test_set_up_comes_after_the_servers_own_start() -> None:
     assert run(main) == "connected and pooled"
 
 
+def test_what_the_servers_own_start_raises_is_the_startup_error() -> None:
+    app = flash_app()
+    app.layout = html.Div()
+
+    @app.server.before_serving
+    async def connect() -> None:
+        raise ConnectionError("no database")
+
+    with pytest.raises(LifespanError, match="no database"):
+        run(lambda: _started(app))
+    assert isinstance(app.backend.startup_error, ConnectionError)
+
+
 def test_a_client_that_goes_away_does_not_stop_the_set_up() -> None:
     app = flash_app()
     of_setup: list[bool] = []

@@ -32,13 +32,14 @@ logger = logging.getLogger("flash")
 #: Answers that fit into a socket's buffer are sent without Quart's timeout, which costs a task and a timer.
 SMALL_ANSWER = 16 * 1024
 
+_BACKEND = "flash_backend"
 _ERROR_ID = "__flash_error_id__"
 
 
 class FlashBackend(_dash.DashBackend):
     """Serves one Flash app on a Quart server.
 
-    Dash calls its methods while the app is constructed; the app sets :attr:`app` before that.
+    Dash calls its methods while the app is constructed; the app calls :meth:`attach` before that.
     """
 
     app: Flash
@@ -48,6 +49,11 @@ class FlashBackend(_dash.DashBackend):
         self.request_adapter = FlashRequestAdapter
         #: Why the app could not be set up when its server started; :func:`flash.server.run.serve` raises it.
         self.startup_error: BaseException | None = None
+
+    def attach(self, app: Flash, server: Quart) -> None:
+        """Say which app is served, and on which server."""
+        self.app = app
+        server.extensions.setdefault(_BACKEND, self)
 
     # Routes.
 
@@ -208,6 +214,11 @@ def backend_for(backend: Any, server: Any) -> type[FlashBackend]:
             "out. An app that relies on Flask runs with Flash(flask_compat=True)."
         )
     return type("FlashBackend", (FlashBackend,), {"create_app": staticmethod(lambda name, config=None: server)})
+
+
+def backend_of(server: Quart) -> FlashBackend | None:
+    """The backend of the Flash app that a server serves, the first one's of several, or None."""
+    return server.extensions.get(_BACKEND)
 
 
 def _add_id(error: Exception) -> None:

@@ -141,6 +141,8 @@ def test_the_names_that_are_replaced_are_looked_up_when_they_are_called() -> Non
     assert dash._pages._path_to_page is _dash._page_of_path
     assert "create_callback_id" in dash._callback.insert_callback.__code__.co_names
     assert "_path_to_page" in dash._pages._page_meta_tags.__code__.co_names
+    assert "make_server" in dash._jupyter.JupyterDash.run_app.__code__.co_names
+    assert dash._jupyter.make_server.__module__ == "flash.server.notebook"
 
 
 def test_only_the_seam_touches_private_names_of_dash() -> None:
