@@ -170,8 +170,13 @@ class FlashBackend(_dash.DashBackend):
         async def show_error(error: Exception) -> ResponseReturnValue:
             if isinstance(error, HTTPException):
                 return error.get_response()  # abort(403) stays 403.
-            logger.error("%s %s failed", request.method, request.path, exc_info=error)
-            return Response(self.debug_page(secret, error), status=500, content_type="text/html")
+            page = await self.app.views.run(self._describe, secret, error)
+            return Response(page, status=500, content_type="text/html")
+
+    def _describe(self, secret: str, error: Exception) -> str:
+        """Log an error and write its debug page, in a thread: it reads the source of every frame."""
+        logger.error("%s %s failed", request.method, request.path, exc_info=error)
+        return self.debug_page(secret, error)
 
     # The rest.
 
