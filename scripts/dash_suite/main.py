@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ WebSocket test that was read as Quart fails.
 
 def main() -> int:
     """Run what the command line asks for, and write the report."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     suite = Suite(options.checkout.resolve(), options.python, options.workers, options.timeout, options.only)
     options.results.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from typing import Any
 
 FOLDERS = ("tests/integration", "tests/async_tests", "tests/backend_tests", "tests/websocket")
 WEBSOCKET_FOLDER = "tests/websocket"
+PYTEST_FAILURES = (3, 4)  # of pytest itself: an internal error, wrong usage
 PORT_RANGES = range(20_000, 32_000, 500)
 
 Record = dict[str, Any]
@@ -64,7 +65,7 @@ class Suite:
     @contextmanager
     def slots(self, subject: str, read_as_quart: bool) -> Iterator[list["Slot"]]:
         """Give as many workers as were asked for, each with a copy of the suite that is gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="dash-suite-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="dash-suite-", ignore_cleanup_errors=True) as scratch:
             yield [Slot(self, Path(scratch, str(n)), subject, read_as_quart) for n in range(self.workers)]
 
 
@@ -84,9 +85,15 @@ def spread(slots: list["Slot"], jobs: list[Job]) -> Iterator[Job]:
         finally:
             free.put(slot)
 
-    with ThreadPoolExecutor(len(slots)) as pool:
+    pool = ThreadPoolExecutor(len(slots))
+    try:
         for done in as_completed([pool.submit(run, job) for job in jobs]):
             yield done.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for slot in slots:
+            slot.end()
+        pool.shutdown()
 
 
 class Slot:
@@ -97,6 +104,7 @@ class Slot:
         self.folder = folder
         self.temporary = folder / "tmp"
         self.guard = take_port_range()
+        self.process: subprocess.Popen[bytes] | None = None
         shutil.copytree(suite.checkout / "tests", folder / "tests")
         self.temporary.mkdir()
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -130,31 +138,34 @@ class Slot:
         command = [self.suite.python, "-m", "pytest", "-q", "--continue-on-collection-errors", "--headless"]
         command += ["--nopercyfinalize", "-p", "dash_suite.plugin", "-p", "no:flaky", "-p", "no:rerunfailures"]
         command += ["-p", "no:cacheprovider", *arguments, *(["-k", self.suite.only] if self.suite.only else [])]
-        run_to_the_end(command, self.folder, self.environment, limit)
+        self.run_to_the_end(command, limit)
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir(exist_ok=True)
         for line in file.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
-
-def run_to_the_end(command: list[str], folder: Path, environment: dict[str, str], limit: int | None) -> None:
-    """Run a command in a process group of its own, and leave nothing of the group running."""
-    with Path(folder, "output.log").open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
-        try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            print(f"{command[-1]}: still running after {limit} seconds, ended", file=sys.stderr)
-        finally:
+    def run_to_the_end(self, command: list[str], limit: int | None) -> None:
+        """Run a command in a process group of its own, and leave nothing of the group running."""
+        log = self.folder / "output.log"
+        with log.open("w", encoding="utf-8") as output:
+            self.process = process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
             try:
+                process.wait(limit)
+            except subprocess.TimeoutExpired:
+                print(f"{command[-1]}: still running after {limit} seconds, ended", file=sys.stderr)
+            finally:
+                self.end()
+        if process.wait() in PYTEST_FAILURES:
+            raise SystemExit(log.read_text(encoding="utf-8")[-4000:])
+
+    def end(self) -> None:
+        """End what this worker runs, servers and browsers included."""
+        process, self.process = self.process, None
+        if process:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            process.wait()
-    if process.returncode in (3, 4):
-        raise SystemExit(Path(folder, "output.log").read_text(encoding="utf-8")[-4000:])
 
 
 def take_port_range() -> socket.socket:
