@@ -3,8 +3,8 @@
 100 plain callbacks that sleep 0.1 s are sent at once, again and again. Counted is how many of them run at the same
 time, and, while they are under way, how long a trivial asynchronous callback takes. The control, in the same run, sends
 100 asynchronous callbacks that await 0.1 s instead: what they do to the asynchronous one is the work of answering 100
-requests, and whatever plain ones do beyond that is the framework's. The two are measured in pairs, in turn, and the
-ratio is taken within each pair.
+requests, and whatever plain ones do beyond that is the framework's. In a pair the bursts of both take turns, and the
+ratio of the two 99th percentiles is taken within each pair.
 
 The longest pause of the event loop is measured in the server, by a task that asks to be woken every 2 ms.
 """
@@ -52,7 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", default=list(LABELS), choices=list(LABELS))
     parser.add_argument("--program", default="hypercorn", choices=["hypercorn", "uvicorn", "granian"])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--bursts", type=int, default=10, help="bursts in each half of a pair")
+    parser.add_argument("--bursts", type=int, default=10, help="bursts of each kind in a pair")
     parser.add_argument("--burst-size", type=int, default=100, help="callbacks in a burst")
     parser.add_argument("--seconds", type=float, default=12, help="no further burst after this time")
     return parser.parse_args()
@@ -103,14 +103,9 @@ async def measure_pairs(server: Server, options: argparse.Namespace) -> list[tup
         Connections(server.port, 1) as (reporter,),
     ):
         bench = Bench(server, sleepers, probes, reporter)
-        for name in ("sleep-plain", "sleep-async"):
-            await bench.run(name, 1, 0)  # Opens connections on the server's side, starts threads.
-        for number in range(options.pairs):
-            pair = [Seen(), Seen()]
-            for which in (0, 1) if number % 2 else (1, 0):
-                name = ("sleep-plain", "sleep-async")[which]
-                pair[which] = await bench.run(name, options.bursts, options.seconds)
-            pairs.append((pair[0], pair[1]))
+        await bench.run_pair(1, 0)  # Opens connections on the server's side, starts threads.
+        for _ in range(options.pairs):
+            pairs.append(await bench.run_pair(options.bursts, options.seconds))
     return pairs
 
 
@@ -125,19 +120,21 @@ class Bench:
         self.probes = probes
         self.reporter = reporter
 
-    async def run(self, name: str, bursts: int, seconds: float) -> Seen:
-        """Send bursts of a callback and probe among them, until there were enough or the time is over."""
-        seen = Seen()
+    async def run_pair(self, bursts: int, seconds: float) -> tuple[Seen, Seen]:
+        """Send bursts of plain callbacks and of the control in turn, until there were enough or the time is over."""
+        plain, control = Seen(), Seen()
         deadline = time.monotonic() + seconds
         await self._report()
-        for _ in range(bursts):
-            seen.latencies += await self._burst(callback_request(name, self.server.port))
-            report = await self._report()
-            seen.peaks.append(report["peak"])
-            seen.pauses.append(report["pause"])
+        for number in range(bursts):
+            turns = [("sleep-plain", plain), ("sleep-async", control)]
+            for name, seen in turns if number % 2 else reversed(turns):
+                seen.latencies += await self._burst(callback_request(name, self.server.port))
+                report = await self._report()
+                seen.peaks.append(report["peak"])
+                seen.pauses.append(report["pause"])
             if time.monotonic() > deadline:
                 break
-        return seen
+        return plain, control
 
     async def _report(self) -> dict[str, Any]:
         answer: dict[str, Any] = await answer_of(self.reporter, self.server.port, "report")
