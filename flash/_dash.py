@@ -29,13 +29,16 @@ import dash.dash as _dash_module
 from dash import _callback, _get_app, _jupyter, _pages, _validate
 from dash._callback_context import context_value
 from dash._hooks import HooksManager
-from dash._utils import AttributeDict, create_callback_id, get_caller_name, to_json
+from dash._utils import AttributeDict, create_callback_id, get_caller_name
 from dash.backends._quart import QuartDashServer, QuartRequestAdapter
 from dash.development.base_component import Component, ComponentRegistry
 from dash.exceptions import DashException, DependencyException
 from dash.fingerprint import check_fingerprint as _check_fingerprint
 from plotly.io._json import clean_to_json_compatible
+from plotly.io.json import to_json_plotly
 from quart import Quart
+
+from .functions import is_async
 
 __all__ = [
     "AttributeDict",
@@ -84,7 +87,7 @@ current_app: ContextVar[Any] = _get_app.app_context
 page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
 page_of_path: Callable[..., Any] = _pages._path_to_page
 component_json: Callable[[Any], dict[str, Any]] = Component.to_plotly_json
-dash_json: Callable[[Any], str] = to_json
+dash_json: Callable[[Any], str] = functools.partial(to_json_plotly, engine="json")
 invoke_function: Callable[..., Any] = _callback._invoke_callback
 await_function: Callable[..., Any] = _callback._async_invoke_callback
 start_background: Callable[..., Any] = _callback._setup_background_callback
@@ -97,8 +100,8 @@ validate_javascript_path: Callable[..., Any] = _validate.validate_js_path
 _run_plainly = _dash_module.execute_async_function
 _dash_callback_id = create_callback_id
 
-#: The tree that stands for the layout while Dash's own set-up reads it.
-resolved_layout: ContextVar[Any] = ContextVar("flash_resolved_layout", default=None)
+#: The app that is being set up, and the tree that stands for its layout while Dash's own set-up reads it.
+resolved_layout: ContextVar[tuple[Any, Any] | None] = ContextVar("flash_resolved_layout", default=None)
 #: The page and path variables of an index page, with title and description resolved.
 resolved_page: ContextVar[tuple[dict[str, Any], Any] | None] = ContextVar("flash_resolved_page", default=None)
 #: Hooks of these kinds are run by Flash itself at the moment, so Dash must not see them.
@@ -207,8 +210,8 @@ class HookView:
             return []
         hooks: list[Any] = HooksManager.get_hooks(kind)
         if kind == "setup":
-            self.waiting_setups = [hook.func for hook in hooks if inspect.iscoroutinefunction(hook.func)]
-            return [hook for hook in hooks if not inspect.iscoroutinefunction(hook.func)]
+            self.waiting_setups = [hook.func for hook in hooks if is_async(hook.func)]
+            return [hook for hook in hooks if not is_async(hook.func)]
         if kind == "dev_tools" and (resolved := resolved_dev_tools.get()) is not None:
             return resolved
         return hooks
@@ -229,8 +232,12 @@ class DashSeam(OriginalDash):
         return functools.partial(self.run_stored_callback, func, args, outputs_list, g)
 
     def _layout_value(self) -> Any:
-        resolved = resolved_layout.get()
-        return super()._layout_value() if resolved is None else resolved
+        resolved = self.layout_in_setup()
+        return super()._layout_value() if resolved is None else resolved[0]
+
+    def layout_in_setup(self) -> tuple[Any] | None:
+        """The resolved layout while this app is set up, in a tuple, for it may be None itself."""
+        raise NotImplementedError
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = super()._config()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,16 +16,16 @@ from .dispatch import Dispatcher
 from .encoding import dumps
 from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
-from .layout import resolve_served_layout, try_layout
+from .layout import resolve_served_layout, served_layout_here, try_layout
 from .pages import resolve_page
-from .pool import Pool, run_on_loop, serving_loop
+from .pool import Pool, run_on_loop
 from .server.backend import FlashBackend, backend_for
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
 from .server.threads import run_plain_functions_in
 from .startup import Setup, call_page_function
 
-VIEW_THREADS = 16
+CHORE_THREADS = 8
 
 
 class Flash(_dash.DashSeam):
@@ -59,7 +60,7 @@ class Flash(_dash.DashSeam):
     """
 
     backend: FlashBackend
-    setup: Setup
+    flash_setup: Setup
 
     def __init__(
         self,
@@ -76,9 +77,12 @@ class Flash(_dash.DashSeam):
                 f"callback_threads must be a number of threads, 1 or more, not {callback_threads!r}."
             )
         self.flask_compat = flask_compat
-        self.pool = Pool(callback_threads, "flash-callback")
-        self.views = Pool(VIEW_THREADS, "flash-view")
-        self.dispatcher = Dispatcher(self, self.pool)
+        self.flash_pool = Pool(callback_threads, "flash-callback")
+        self.flash_views = Pool(callback_threads, "flash-view")
+        self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
+        for pool in (self.flash_pool, self.flash_views, self.flash_chores):
+            weakref.finalize(self, pool.close).atexit = False
+        self.flash_dispatcher = Dispatcher(self, self.flash_pool)
         self._max_content_length = max_content_length
         server = options.get("server", True)
         if options.get("name") is None:
@@ -104,7 +108,7 @@ class Flash(_dash.DashSeam):
         self.backend.attach(self, server)
         if getattr(self, "_attached_to", None) is not server:
             self._attached_to = server
-            self.setup = Setup(self)
+            self.flash_setup = Setup(self)
             self._attach(server)
         self.use_async_pages()
         super().init_app(app, **kwargs)
@@ -112,7 +116,7 @@ class Flash(_dash.DashSeam):
     def _attach(self, server: Quart) -> None:
         if self._max_content_length is not None:
             limit_bodies(server, self._max_content_length)
-        run_plain_functions_in(self.views, server)
+        run_plain_functions_in(self.flash_views, server)
         (install_flask_compat if self.flask_compat else hint_flask_compat)(server)
         start = server.startup
 
@@ -121,7 +125,7 @@ class Flash(_dash.DashSeam):
             try:
                 await start()
                 async with server.app_context():
-                    await self.setup.at_start()
+                    await self.flash_setup.at_start()
             except Exception as error:
                 self.backend.startup_error = error
                 raise
@@ -131,10 +135,11 @@ class Flash(_dash.DashSeam):
 
     async def close(self) -> None:
         """End the app's idle threads. The server calls it when it stops."""
-        self.setup.end()
-        self.pool.close()
-        self.views.close()
-        self.dispatcher.close()
+        self.flash_setup.end()
+        self.flash_pool.close()
+        self.flash_views.close()
+        self.flash_chores.close()
+        self.flash_dispatcher.close()
 
     def run(self, *args: Any, **options: Any) -> None:
         """Serve the app until Ctrl+C or SIGTERM, as :meth:`dash.Dash.run` does, on Hypercorn.
@@ -165,8 +170,8 @@ class Flash(_dash.DashSeam):
     @property
     def layout(self) -> Any:
         """The layout: a component, a list of them, or a plain or asynchronous function that returns one."""
-        resolved = _dash.resolved_layout.get()
-        return self.declared_layout if resolved is None else resolved
+        resolved = self.layout_in_setup()
+        return self.declared_layout if resolved is None else resolved[0]
 
     @layout.setter
     def layout(self, value: Any) -> None:
@@ -181,25 +186,29 @@ class Flash(_dash.DashSeam):
     def get_layout(self) -> Any:
         """The layout as a browser gets it, for plain code: its function called and the hooks run.
 
-        From a thread of the app it waits for the loop. On the loop itself use
-        :func:`flash.layout.resolve_served_layout`.
+        Plain functions run in the calling thread; for asynchronous ones it waits for the loop. On the loop itself
+        use :func:`flash.layout.resolve_served_layout`.
         """
-        if serving_loop.get(None) is None:
-            return asyncio.run(resolve_served_layout(self))
-        return run_on_loop(resolve_served_layout(self))
+        return served_layout_here(self)
+
+    def layout_in_setup(self) -> tuple[Any] | None:
+        """The resolved layout while the app is set up, for Dash's own set-up; None at any other time."""
+        resolved = _dash.resolved_layout.get()
+        # A task that was begun during set-up keeps the variable.
+        return (resolved[1],) if resolved and resolved[0] is self and not self.flash_setup.done else None
 
     async def serve_layout(self) -> Any:
         """Answer the renderer's request for the layout."""
         layout = await resolve_served_layout(self)
-        return self.backend.make_response(await self.views.run(dumps, layout), content_type="application/json")
+        return self.backend.make_response(await self.flash_chores.run(dumps, layout), content_type="application/json")
 
     async def render_index(self) -> str:
         """The index page for the current request, hooks, titles and descriptions awaited."""
         page = await resolve_page(self, request.path)
         tools = [await self._resolve_dev_tool(tool) for tool in self.dev_tool_entries]
-        index = await self.views.run(self._render_plain_index, page, tools)
+        index = await self.flash_chores.run(self._render_plain_index, page, tools)
         for hook in self.index_functions:
-            index = await call(self.pool, hook, index)
+            index = await call(self.flash_pool, hook, index)
         self.validate_index_page(index)
         return index
 
@@ -212,7 +221,7 @@ class Flash(_dash.DashSeam):
 
     async def _resolve_dev_tool(self, tool: dict[str, Any]) -> dict[str, Any]:
         props = tool.get("props", {})
-        return {**tool, "props": await call(self.pool, props) if callable(props) else props}
+        return {**tool, "props": await call(self.flash_pool, props) if callable(props) else props}
 
     # Callbacks.
 
@@ -222,7 +231,7 @@ class Flash(_dash.DashSeam):
         Returns:
             On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
         """
-        request = self.dispatcher.call_of(stored, values, outputs, context)
+        request = self.flash_dispatcher.call_of(stored, values, outputs, context)
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -230,7 +239,7 @@ class Flash(_dash.DashSeam):
         return self._run_to_text(request)
 
     async def _run_to_text(self, request: Any) -> str:
-        return (await self.dispatcher.run(request)).decode()
+        return (await self.flash_dispatcher.run(request)).decode()
 
     async def call_page_function(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a page's layout or title for Dash's pages router."""
@@ -249,8 +258,8 @@ def _signature() -> inspect.Signature:
     """Dash's constructor with Flash's own arguments behind it, as editors and ``help`` show it."""
     own = [p for p in inspect.signature(Flash.__init__).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     dash_parameters = list(inspect.signature(_dash.OriginalDash.__init__).parameters.values())
-    return inspect.Signature([*dash_parameters[1:-1], *own, dash_parameters[-1]])
+    return inspect.Signature([*dash_parameters[:-1], *own, dash_parameters[-1]])
 
 
-Flash.__signature__ = _signature()  # type: ignore[attr-defined]
+Flash.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
 Flash.run.__signature__ = inspect.signature(_dash.OriginalDash.run)  # type: ignore[attr-defined]

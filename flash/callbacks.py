@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from . import _dash
-from .calls import is_async
 from .exceptions import ConfigurationError
+from .functions import is_async
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,23 @@ class Declaration:
         return self.background is not None or self.is_cancel
 
 
-@cache
 def declaration_of(stored: Callable[..., Any]) -> Declaration:
-    """The declaration behind a callable that Dash stores in a callback map.
+    """The declaration behind a callable that Dash stores in a callback map, read once and kept with it.
 
     Raises:
         TypeError: Dash's decorator has not made the callable.
     """
-    facts = _dash.closure_facts(stored)
+    declaration: Declaration | None = getattr(stored, _DECLARATION, None)
+    if declaration is None:
+        declaration = _read(_dash.closure_facts(stored))
+        setattr(stored, _DECLARATION, declaration)
+    return declaration
+
+
+_DECLARATION = "__flash_declaration__"
+
+
+def _read(facts: dict[str, Any]) -> Declaration:
     func = facts["func"]
     return Declaration(
         func=func,

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .pool import Pool
-
-
-def is_async(func: Any) -> bool:
-    """Whether calling ``func`` gives an awaitable: an ``async def``, a partial of one, or an object with one."""
-    while isinstance(func, functools.partial):
-        func = func.func
-    if inspect.iscoroutinefunction(func):
-        return True
-    return not inspect.isroutine(func) and inspect.iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
+from .functions import is_async
+from .pool import Pool, run_on_loop, serving_loop
 
 
 async def call(pool: Pool, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -28,3 +20,18 @@ async def call(pool: Pool, func: Callable[..., Any], /, *args: Any, **kwargs: An
         return await func(*args, **kwargs)
     result = await pool.run(func, *args, **kwargs)
     return await result if inspect.isawaitable(result) else result
+
+
+def call_here(func: Callable[..., Any], /, *args: Any) -> Any:
+    """Call ``func`` in this thread; what is asynchronous is waited for, on the serving loop if there is one.
+
+    For plain code that is already in a thread: another visit to its own, full pool would never end.
+    """
+    result = func(*args)
+    if not inspect.isawaitable(result):
+        return result
+    return asyncio.run(_awaited(result)) if serving_loop.get(None) is None else run_on_loop(_awaited(result))
+
+
+async def _awaited(value: Any) -> Any:
+    return await value

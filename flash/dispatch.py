@@ -8,7 +8,7 @@ not, and one function, :meth:`Dispatcher.run`, turns what it returns or raises i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,11 @@ from dash.exceptions import PreventUpdate
 
 from . import _dash
 from .callbacks import Declaration, declaration_of
-from .calls import call, is_async
+from .calls import call
 from .encoding import dumps, is_light
 from .exceptions import RequestRefused
-from .pool import Pool, run_on_loop
+from .functions import is_async
+from .pool import Pool, ended_program, run_on_loop
 
 if TYPE_CHECKING:
     from .app import Flash
@@ -38,6 +39,13 @@ class Call:
     args: list[Any]
     kwargs: dict[str, Any]
     packages: set[str] = field(default_factory=_dash.registered_packages)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What a plain function returned that is to be awaited, on the loop."""
+
+    awaitable: Awaitable[Any]
 
 
 @dataclass(slots=True)
@@ -102,19 +110,25 @@ class Dispatcher:
         _dash.current_app.set(self.app)
         await self._add_custom_data(request.context)
         _dash.context_value.set(request.context)
-        if request.declaration.runs_in_manager:
+        declaration = request.declaration
+        if declaration.is_async and not declaration.runs_in_manager:
+            awaitable = _dash.await_function(declaration.func, *request.args, **request.kwargs)
+            return await self._answer_awaitable(request, awaitable)
+        if declaration.runs_in_manager:
             answer = await self.background_pool.run(self._run_in_manager, request)
-        elif request.declaration.is_async:
-            return await self._run_on_loop(request)
         else:
             answer = await self.pool.run(self._run_in_thread, request)
         if isinstance(answer, _Raised):
-            value = await self._recover(request.declaration, answer.error)
-            return await self._answer_off_loop(request, value)
+            return await self._answer_off_loop(request, await self._recover(declaration, answer.error))
+        if isinstance(answer, _Waiting):
+            return await self._answer_awaitable(request, answer.awaitable)
         return answer
 
-    async def run_endpoint(self, func: Callable[..., Any], arguments: dict[str, Any]) -> bytes:
+    async def run_endpoint(self, func: Callable[..., Any], arguments: dict[str, Any]) -> tuple[bytes, Any]:
         """Run the function of an ``api_endpoint`` with arguments of its own names.
+
+        Returns:
+            The JSON of what it returned, and the context that it had.
 
         Raises:
             RequestRefused: 400 when the arguments are not those of the function.
@@ -133,7 +147,7 @@ class Dispatcher:
             raise
         except Exception as error:
             value = await self._handle(self._endpoint_handlers(func), error)
-        return dumps(value) if is_light(value) else await self.pool.run(dumps, value)
+        return dumps(value) if is_light(value) else await self.pool.run(dumps, value), context
 
     def close(self) -> None:
         """End the threads that poll background jobs."""
@@ -144,14 +158,15 @@ class Dispatcher:
         for namespace, hook in self.app.custom_data_functions:
             context.custom_data[namespace] = await call(self.pool, hook, context)
 
-    async def _run_on_loop(self, request: Call) -> bytes:
-        declaration = request.declaration
+    async def _answer_awaitable(self, request: Call, awaitable: Awaitable[Any]) -> bytes:
         try:
-            value = await _dash.await_function(declaration.func, *request.args, **request.kwargs)
+            value = await awaitable
         except PreventUpdate:
             raise
+        except SystemExit as error:
+            value = await self._recover(request.declaration, ended_program(error))
         except Exception as error:
-            value = await self._recover(declaration, error)
+            value = await self._recover(request.declaration, error)
         return await self._answer_off_loop(request, value)
 
     async def _answer_off_loop(self, request: Call, value: Any) -> bytes:
@@ -159,7 +174,7 @@ class Dispatcher:
             return self._answer(request, value)
         return await self.pool.run(self._answer, request, value)
 
-    def _run_in_thread(self, request: Call) -> bytes | _Raised:
+    def _run_in_thread(self, request: Call) -> bytes | _Raised | _Waiting:
         """Call a plain function and encode what it returns, in one visit to the pool."""
         declaration = request.declaration
         try:
@@ -173,37 +188,35 @@ class Dispatcher:
             value = _as_output(declaration, self._handle_in_thread(handlers, error))
         if inspect.isawaitable(value):
             # A plain decorator around an async function: the stored function is plain, its result is not.
-            value = run_on_loop(_awaited(value))
+            return _Waiting(value)
         return self._answer(request, value)
 
-    def _run_in_manager(self, request: Call) -> bytes | _Raised:
+    def _run_in_manager(self, request: Call) -> bytes | _Raised | _Waiting:
         """Start, poll or cancel a background job: all that touches the manager, in one visit to its own pool."""
         if request.declaration.is_cancel:
             return self._run_in_thread(request)
-        try:
-            context = request.context
-            return self._poll(request) if context.args and context.args.get("cacheKey") else self._start(request)
-        except PreventUpdate:
-            raise
-        except Exception as error:
-            return _Raised(error)
+        context = request.context
+        return self._poll(request) if context.args and context.args.get("cacheKey") else self._start(request)
 
-    def _start(self, request: Call) -> bytes:
+    def _start(self, request: Call) -> bytes | _Raised:
         """Start a background job; the answer names it to the browser, signed."""
         declaration = request.declaration
-        started: str = _dash.start_background(
-            {"background_callback_manager": request.context.background_callback_manager},
-            declaration.background,
-            declaration.background_key,
-            declaration.func,
-            request.args,
-            request.kwargs,
-            request.context,
-        )
+        try:
+            started: str = _dash.start_background(
+                {"background_callback_manager": request.context.background_callback_manager},
+                declaration.background,
+                declaration.background_key,
+                declaration.func,
+                request.args,
+                request.kwargs,
+                request.context,
+            )
+        except Exception as error:
+            return _Raised(error)
         return started.encode()
 
     def _poll(self, request: Call) -> bytes:
-        """Ask for the progress, the updates and the result of a background job."""
+        """Ask for the progress, the updates and the result of a background job. Its error goes to the handlers."""
         declaration = request.declaration
         response: dict[str, Any] = {"multi": True}
         handlers = self._handlers(declaration)
@@ -259,29 +272,28 @@ class Dispatcher:
         return _as_output(declaration, await self._handle(self._handlers(declaration), error))
 
     async def _handle(self, handlers: list[Callable[..., Any]], error: Exception) -> Any:
-        """Give an error to every handler; what the first of them returned that is true is the callback's value."""
+        """Give an error to every handler; what the first of them returns is the callback's value."""
         error = self.app.explained(error)
         if not handlers:
             raise error
-        values = [await call(self.pool, handler, error) for handler in handlers]
-        return next(filter(None, values), values[-1])
+        return _first([await call(self.pool, handler, error) for handler in handlers])
 
     def _handle_in_thread(self, handlers: list[Callable[..., Any]], error: Exception) -> Any:
         """The same for plain handlers, in the thread where the function failed."""
         error = self.app.explained(error)
         if not handlers:
             raise error
-        values = [handler(error) for handler in handlers]
-        return next(filter(None, values), values[-1])
+        return _first([handler(error) for handler in handlers])
+
+
+def _first(values: list[Any]) -> Any:
+    """What the first of the handlers returned that returned something."""
+    return next((value for value in values if value is not None), None)
 
 
 def _as_output(declaration: Declaration, value: Any) -> Any:
     """A handler that returns nothing updates nothing."""
     return no_update if value is None and declaration.has_output else value
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
 
 
 def check_body(body: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dash import html
 
 from . import _dash
-from .calls import call, is_async
+from .calls import call, call_here
+from .functions import is_async
 
 if TYPE_CHECKING:
     from .app import Flash
@@ -28,7 +29,7 @@ async def resolve_layout(app: Flash) -> Any:
     layout = app.declared_layout
     if callable(layout):
         try:
-            layout = await call(app.pool, layout)
+            layout = await call(app.flash_pool, layout)
         except RuntimeError as error:
             explained = app.explained(error)
             if explained is error:
@@ -43,7 +44,19 @@ async def resolve_served_layout(app: Flash) -> Any:
     """The layout as a browser gets it: resolved, and changed by the ``layout`` hooks one after the other."""
     layout = await resolve_layout(app)
     for hook in app.layout_functions:
-        layout = await call(app.pool, hook, layout)
+        layout = await call(app.flash_pool, hook, layout)
+    return layout
+
+
+def served_layout_here(app: Flash) -> Any:
+    """The same for plain code in a thread: plain functions run in that thread."""
+    layout = app.declared_layout
+    if callable(layout):
+        layout = call_here(layout)
+    if app.extra_components:
+        layout = html.Div([layout, *app.extra_components])
+    for hook in app.layout_functions:
+        layout = call_here(hook, layout)
     return layout
 
 

@@ -29,5 +29,5 @@ async def resolve_page(app: Flash, path: str) -> tuple[dict[str, Any], Any] | No
     resolved = dict(page)
     for name in ("title", "description"):
         if callable(resolved.get(name)):
-            resolved[name] = await call(app.pool, resolved[name], **(variables or {}))
+            resolved[name] = await call(app.flash_pool, resolved[name], **(variables or {}))
     return resolved, variables

@@ -113,8 +113,19 @@ class Pool:
             if self._idle >= len(self._waiting):
                 self._available.notify()
             elif self._started < self.threads:
-                self._started += 1
-                threading.Thread(target=self._work, name=f"{self.name}-{self._started}", daemon=True).start()
+                self._start_thread(call)
+
+    def _start_thread(self, call: _Call) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self.name}-{self._started + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system has no more threads: those that run take the call, if there are any.
+            if self._started == 0:
+                self._waiting.remove(call)
+                raise
+        else:
+            self._started += 1
 
     def _work(self) -> None:
         while (call := self._next()) is not None:
@@ -172,6 +183,8 @@ class _Call:
         try:
             value = self.context.run(self.func, *self.args, **self.kwargs)
             succeeded = True
+        except (SystemExit, KeyboardInterrupt) as error:
+            value, succeeded = ended_program(error), False
         except BaseException as error:
             # As a value, not by set_exception: a future refuses StopIteration and would never be resolved.
             value, succeeded = error, False
@@ -183,6 +196,13 @@ class _Call:
     def _resolve(self, succeeded: bool, value: Any) -> None:
         if not self.outcome.done():
             self.outcome.set_result((succeeded, value))
+
+
+def ended_program(error: BaseException) -> RuntimeError:
+    """What stands for a SystemExit or KeyboardInterrupt of a function: in a server it ends one request, not all."""
+    ended = RuntimeError(f"A function tried to end the program, with {error!r}. It ends its own request only.")
+    ended.__cause__ = error
+    return ended
 
 
 def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -58,6 +58,7 @@ class Setup:
         self._task: asyncio.Task[None] | None = None
         #: The ids of the callbacks declared without an app that became this app's.
         self.claimed: list[str] = []
+        self._last_failure = ""
         #: The app's name and place, for messages.
         self.described = ""
 
@@ -65,6 +66,7 @@ class Setup:
         """Set the app up when its server starts. A layout that fails does not end the start, any other error does."""
         try:
             await self.ensure()
+            _serving.add(self.app)  # It may have been served and closed before.
         except SetupPending as pending:
             if pending.waits_for_request:
                 logger.info("The layout of %r needs a request; the first one sets the app up.", self.app.config.name)
@@ -116,20 +118,19 @@ class Setup:
         for hook in app.hook_view.waiting_setups:
             await hook(app)
         app.hook_view.waiting_setups = []
-        tree = None
         if callable(app.declared_layout):
             try:
                 tree = await resolve_layout(app)
             except Exception as error:
                 raise LayoutFailed() from error
-        _dash.resolved_layout.set(tree)
+            _dash.resolved_layout.set((app, tree))
         self.described = f"{app.config.name!r} at {app.config.routes_pathname_prefix}"
         self.claimed = _dash.global_callbacks()
         with app.undone_on_failure():
-            await app.views.run(app.run_server_setup)
+            await app.flash_chores.run(app.run_server_setup)
             check_declarations(app.callback_map)
-            if tree is not None and app.validation_layout is None and not app.config.suppress_callback_exceptions:
-                app.validation_layout = tree
+            if callable(app.declared_layout) and not app.validation_layout:
+                app.validation_layout = None if app.config.suppress_callback_exceptions else tree
             if app.backend.page_setup is not None:
                 await app.backend.page_setup()
         _warn_of_other_apps(app)
@@ -144,11 +145,14 @@ class Setup:
         error_id = new_error_id()
         if _needs_request(cause):
             return SetupPending(error_id, waits_for_request=True)
+        # With its traceback once; the requests that come meanwhile try as often as they come.
+        again, self._last_failure = repr(cause) == self._last_failure, repr(cause)
         logger.error(
-            "The layout of %r failed; the next request tries again. Error id: %s",
+            "The layout of %r failed%s; the next request tries again. Error id: %s",
             self.app.config.name,
+            f" again with {type(cause).__name__}" if again else "",
             error_id,
-            exc_info=cause,
+            exc_info=None if again else cause,
         )
         return SetupPending(error_id)
 
@@ -156,9 +160,9 @@ class Setup:
 async def call_page_function(app: Flash, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call a page's layout or title for Dash's router. What fails while the app is set up stands empty."""
     try:
-        return await call(app.pool, func, *args, **kwargs)
+        return await call(app.flash_pool, func, *args, **kwargs)
     except Exception as error:
-        if not _dash.running_setup.get():
+        if not _dash.running_setup.get() or app.flash_setup.done:
             raise
         if not _needs_request(error):
             name = f"{func.__module__}.{getattr(func, '__qualname__', func)}"
@@ -178,8 +182,8 @@ _serving: weakref.WeakSet[Flash] = weakref.WeakSet()
 def _warn_of_other_apps(app: Flash) -> None:
     """Say whose the global callbacks and pages are when a second app of the process is set up."""
     for first in [each for each in _serving if each is not app]:
-        names = first.setup.described, app.setup.described
-        if claimed := first.setup.claimed:
+        names = first.flash_setup.described, app.flash_setup.described
+        if claimed := first.flash_setup.claimed:
             logger.warning(
                 "The %d callbacks declared with flash.callback (%s ...) are those of %s, which was set up first; "
                 "%s does not serve them. Declare callbacks with app.callback when several apps share a process.",

@@ -74,23 +74,6 @@ async def value_of(client: Any, output: str, inputs: dict[str, Any] | None = Non
     return (await response.get_json(force=True))["response"][component][prop]
 
 
-class Watch:
-    """Tells whether the event loop was free: counts the turns that it took."""
-
-    async def __aenter__(self) -> Watch:
-        self.turns = 0
-        self._task = asyncio.create_task(self._count())
-        return self
-
-    async def __aexit__(self, *_: Any) -> None:
-        self._task.cancel()
-
-    async def _count(self) -> None:
-        while True:
-            await asyncio.sleep(0.001)
-            self.turns += 1
-
-
 def run(main: Callable[[], Awaitable[Any]]) -> Any:
     """Run an asynchronous test."""
     return asyncio.run(asyncio.wait_for(main(), 30))
@@ -103,7 +86,6 @@ async def together(client: Any, count: int, *args: Any, **kwargs: Any) -> list[A
 
 __all__ = [
     "SEPARATE",
-    "Watch",
     "body",
     "dash",
     "flash_app",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import gc
 import json
 import logging
 import re
+import sys
 import threading
+import weakref
 from typing import Any
 
 import dash
 import flask
+import numpy as np
 import pytest
 from quart import Quart
 
@@ -198,6 +202,157 @@ def test_a_plain_decorator_around_an_async_function() -> None:
 
     app.callback(OUT, IN)(lambda value: slow(value))
     assert run(lambda: answer(app, "out.children", {"in.children": 1}))["response"]["out"]["children"] == "awaited 1"
+
+
+def test_a_plain_decorator_keeps_what_async_functions_have() -> None:
+    async def handle(error: Exception) -> str:
+        return f"handled {error}"
+
+    app = flash_app(callback_threads=1, on_error=handle)
+    app.layout = html.Div()
+    meeting = []
+
+    async def slow(value: Any) -> str:
+        meeting.append(value)
+        while len(meeting) < 4:  # noqa: ASYNC110 - all four must run at once, in a pool of one thread
+            await asyncio.sleep(0.001)
+        await app.flash_pool.run(lambda: None)
+        raise ValueError("late")
+
+    app.callback(OUT, IN)(lambda value: slow(value))
+
+    async def main() -> Any:
+        async with serving(app) as client:
+            return await asyncio.gather(*(value_of(client, "out.children", {"in.children": n}) for n in range(4)))
+
+    assert run(main) == ["handled late"] * 4
+
+
+def test_plain_callbacks_may_ask_for_the_layout() -> None:
+    app = flash_app(callback_threads=1)
+    app.layout = lambda: html.Div("the layout")
+    app.callback(OUT, IN)(lambda _: app.get_layout().children)
+
+    async def main() -> Any:
+        async with serving(app) as client:
+            return await asyncio.gather(*(value_of(client, "out.children", {"in.children": n}) for n in range(3)))
+
+    assert run(main) == ["the layout"] * 3
+    assert app.get_layout().children == "the layout"
+
+
+@both
+def test_sys_exit_ends_one_request(asynchronous: bool, caplog: pytest.LogCaptureFixture) -> None:
+    app = flash_app()
+    app.layout = html.Div()
+    declared(app, lambda value: sys.exit(2) if value == "exit" else value, asynchronous, OUT, IN)
+
+    async def main() -> Any:
+        async with serving(app) as client:
+            ended = await post(client, "out.children", {"in.children": "exit"})
+            return ended.status_code, await value_of(client, "out.children", {"in.children": "on"})
+
+    assert run(main) == (500, "on")
+    assert "tried to end the program" in caplog.text
+
+
+def test_a_handler_may_return_what_has_no_truth() -> None:
+    app = flash_app(on_error=lambda error: np.array([1, 2]))
+
+    @app.callback(OUT, IN)
+    async def fail(_: Any) -> None:
+        raise ValueError
+
+    assert run(lambda: answer(app, "out.children", {"in.children": 1}))["response"]["out"]["children"] == [1, 2]
+
+
+def test_an_app_in_debug_shows_no_errors_of_its_neighbour() -> None:
+    server = Quart("shared")
+    quiet, debugged = (flash_app(server=server, url_base_pathname=f"/{name}/") for name in ("quiet", "debugged"))
+    debugged.enable_dev_tools(debug=True, dev_tools_hot_reload=False)
+
+    async def fail(_: Any) -> None:
+        raise ValueError("SECRET")
+
+    for app in (quiet, debugged):
+        app.layout = html.Div()
+        app.callback(OUT, IN)(fail)
+
+    async def main() -> Any:
+        async with serving(quiet) as client:
+            return [
+                await (await post(client, "out.children", {"in.children": 1}, prefix=f"/{name}/")).get_data(
+                    as_text=True
+                )
+                for name in ("quiet", "debugged")
+            ]
+
+    of_quiet, of_debugged = run(main)
+    assert "SECRET" not in of_quiet and json.loads(of_quiet)["id"]
+    assert "SECRET" in of_debugged
+
+
+@pytest.mark.parametrize("where", ["guard", "set-up"])
+def test_errors_of_guards_and_of_set_up_have_ids_too(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = flash_app()
+    app.layout = html.Div([html.Div(id="twice")] * (2 if where == "set-up" else 1))
+
+    @app.server.before_request
+    def guard() -> None:
+        if where == "guard":
+            raise ValueError("SECRET")
+
+    async def main() -> Any:
+        response = await app.server.test_client().get("/_dash-layout")
+        return response.status_code, await response.get_json()
+
+    status, told = run(main)
+    assert status == 500 and told["id"] in caplog.text
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_500_page_of_the_users_stays(before: bool) -> None:
+    server = Quart("own page")
+
+    async def own_page(error: Exception) -> tuple[str, int]:
+        return "my page", 500
+
+    if before:
+        server.register_error_handler(500, own_page)
+    app = flash_app(server=server)
+    if not before:
+        server.register_error_handler(500, own_page)
+    app.layout = html.Div()
+    app.callback(OUT, IN)(lambda _: 1 / 0)
+
+    async def main() -> Any:
+        async with serving(app) as client:
+            return await (await post(client, "out.children", {"in.children": 1})).get_data(as_text=True)
+
+    assert run(main) == "my page"
+
+
+def test_apps_that_nobody_keeps_are_collected() -> None:
+    def made() -> weakref.ref[Flash]:
+        app = flash_app()
+        app.callback(OUT, IN)(lambda _: app.title)
+        run(lambda: answer(app, "out.children", {"in.children": 1}))
+        return weakref.ref(app)
+
+    gone = made()
+    flash_app()  # Dash keeps the one that was made last, for get_app.
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_async_layout_that_returns_nothing_is_named() -> None:
+    app = flash_app()
+
+    async def layout() -> None: ...
+
+    app.layout = layout
+    with pytest.raises(Exception, match="The layout was `None`"):
+        run(lambda: answer(app, "out.children"))
 
 
 def test_context_variables_reach_plain_callbacks() -> None:

@@ -107,12 +107,20 @@ def test_the_same_json_as_dashs(name: str) -> None:
     assert json.loads(dumps([VALUES[name], html.Div()])) == json.loads(to_json([VALUES[name], html.Div()]))
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, [lambda: None], b"bytes", 2**70, html.Div(object())])
+@pytest.mark.parametrize("value", [object(), {1, 2}, [lambda: None], b"bytes", html.Div(object())])
 def test_what_dash_cannot_encode_is_refused_too(value: Any) -> None:
     with pytest.raises(TypeError):
         to_json(value)
     with pytest.raises(TypeError):
         dumps(value)
+
+
+def test_what_orjson_cannot_encode_but_json_can() -> None:
+    tree: Any = "leaf"
+    for _ in range(90):
+        tree = html.Div([tree])
+    assert dumps(tree).count(b"Div") == 90
+    assert json.loads(dumps(["\ud800", 2**70])) == ["\ud800", 2**70]
 
 
 def test_an_image() -> None:

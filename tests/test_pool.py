@@ -59,8 +59,8 @@ def test_errors_reach_the_caller(error: BaseException) -> None:
             pool.close()
 
     caught = run(main)
-    # A coroutine cannot raise StopIteration; Python turns it into a RuntimeError that says so.
-    assert (caught.__cause__ if isinstance(error, StopIteration) else caught) is error
+    # A coroutine cannot raise StopIteration, and nobody may end the server: a RuntimeError says so.
+    assert (caught if isinstance(error, ValueError) else caught.__cause__) is error
 
 
 def test_no_more_threads_than_allowed() -> None:
@@ -112,6 +112,25 @@ def test_a_cancelled_call_that_has_not_begun_never_begins() -> None:
 
     run(main)
     assert began == [2]
+
+
+def test_a_thread_that_cannot_be_started_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> Any:
+        pool = Pool(1, "test-start")
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", _refuse)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await pool.run(lambda: None)
+        try:
+            return pool.waiting, await asyncio.wait_for(pool.run(lambda: 5), 5)
+        finally:
+            pool.close()
+
+    assert run(main) == (0, 5)
+
+
+def _refuse(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_closing_ends_the_threads_and_a_later_call_starts_new_ones() -> None:

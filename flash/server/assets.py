@@ -7,15 +7,14 @@ import gzip
 import hashlib
 import mimetypes
 import pkgutil
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import brotli
 from quart import Response, request
-from werkzeug.exceptions import NotFound
 
 from .. import _dash
+from ..exceptions import RequestRefused
 
 if TYPE_CHECKING:
     from ..app import Flash
@@ -65,13 +64,13 @@ class Bundles:
         """Answer a request for a file of a component package.
 
         Raises:
-            NotFound: No page asks for this file.
+            RequestRefused: 404, no page asks for this file.
         """
         path, has_fingerprint = _dash.check_fingerprint(fingerprinted_path)
         try:
             _dash.validate_javascript_path(self.app.registered_paths, package_name, path)
         except _dash.DependencyException:
-            raise NotFound("There is no such bundle.") from None
+            raise RequestRefused(404, "There is no such bundle.") from None
         bundle = await self._bundle(package_name, path)
         body, encoding = bundle.encoded_for(request.headers.get("Accept-Encoding", ""))
         response = Response(body, content_type=bundle.content_type)
@@ -86,13 +85,13 @@ class Bundles:
     async def _bundle(self, package_name: str, path: str) -> Bundle:
         if self.app.hot_reloading:
             # Component libraries are being written: what was read before may be old.
-            return await self.app.views.run(_read, package_name, path)
+            return await self.app.flash_chores.run(_read, package_name, path)
         key = package_name, path
         kept = self._kept.get(key)
         if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
-            kept = self._kept[key] = asyncio.ensure_future(self.app.views.run(_read, package_name, path))
+            kept = self._kept[key] = asyncio.ensure_future(self.app.flash_chores.run(_read, package_name, path))
         elif not kept.done() and kept.get_loop() is not asyncio.get_running_loop():
-            return await self.app.views.run(_read, package_name, path)
+            return await self.app.flash_chores.run(_read, package_name, path)
         # Shielded: the first visitor may go away, the others wait for the same work.
         return kept.result() if kept.done() else await asyncio.shield(kept)
 
@@ -100,7 +99,7 @@ class Bundles:
 def _read(package_name: str, path: str) -> Bundle:
     content = pkgutil.get_data(package_name, path)
     if content is None:
-        raise NotFound(f"{sys.modules[package_name].__name__} cannot be read.")
+        raise RequestRefused(404, "There is no such bundle.")
     content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
     compressible = len(content) >= SMALLEST_COMPRESSED and not content_type.startswith(("image/", "font/"))
     if content_type.startswith("text/"):

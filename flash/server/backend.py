@@ -15,9 +15,10 @@ from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .. import _dash
-from ..calls import call, is_async
+from ..calls import call
 from ..encoding import dumps
 from ..exceptions import ConfigurationError, PoolFull, RequestRefused, SetupPending, new_error_id
+from ..functions import is_async
 from ..pool import serving_loop
 from .assets import Bundles
 from .compression import ThreadedCompress
@@ -33,6 +34,7 @@ logger = logging.getLogger("flash")
 SMALL_ANSWER = 16 * 1024
 
 _BACKEND = "flash_backend"
+_NAMED = "flash_error_ids"
 _ERROR_ID = "__flash_error_id__"
 
 
@@ -54,6 +56,7 @@ class FlashBackend(_dash.DashBackend):
         """Say which app is served, and on which server."""
         self.app = app
         server.extensions.setdefault(_BACKEND, self)
+        name_errors(server)
 
     # Routes.
 
@@ -86,7 +89,7 @@ class FlashBackend(_dash.DashBackend):
 
     def serve_callback(self, dash_app: Dash) -> Callable[..., Any]:
         """The view that runs a callback."""
-        dispatcher, views = self.app.dispatcher, self.app.views
+        dispatcher, views = self.app.flash_dispatcher, self.app.flash_chores
 
         async def dispatch() -> Any:
             called = dispatcher.read(await read_json(views))
@@ -113,31 +116,31 @@ class FlashBackend(_dash.DashBackend):
         async def prepare() -> None:
             serving_loop.set(asyncio.get_running_loop())
             _dash.current_app.set(self.app)
-            await self.app.setup.ensure()
+            await self.app.flash_setup.ensure()
 
         self.register_websocket(dash_app, f"{self.app.config.routes_pathname_prefix}_dash-ws-callback", prepare)
 
     def _endpoint_view(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        async def endpoint() -> Response:
-            arguments = await read_json(self.app.views) if await read_body() else {}
+        async def endpoint() -> Any:
+            arguments = await read_json(self.app.flash_chores) if await read_body() else {}
             if not isinstance(arguments, dict):
                 raise RequestRefused(400, "The body must be a JSON object.")
-            answer = await self.app.dispatcher.run_endpoint(func, arguments)
-            return Response(answer, content_type="application/json")
+            answer, context = await self.app.flash_dispatcher.run_endpoint(func, arguments)
+            return context.dash_response.set_response(data=answer)
 
         return endpoint
 
     def _served(self, view: Callable[..., Any]) -> Callable[..., Any]:
         """A view with what every route of the app needs around it."""
         app = self.app
-        run = view if is_async(view) else partial(call, app.views, view)
+        run = view if is_async(view) else partial(call, app.flash_views, view)
 
         async def serve(**arguments: Any) -> Any:
             _dash.current_app.set(app)
             serving_loop.set(asyncio.get_running_loop())
-            if not app.setup.done:
-                await app.setup.ensure()
             try:
+                if not app.flash_setup.done:
+                    await app.flash_setup.ensure()
                 return await run(**arguments)
             except (HTTPException, RequestRefused, SetupPending, PoolFull):
                 raise
@@ -160,7 +163,8 @@ class FlashBackend(_dash.DashBackend):
         self.server.register_error_handler(RequestRefused, _answer_refused)
         self.server.register_error_handler(SetupPending, _answer_pending)
         self.server.register_error_handler(PoolFull, _answer_busy)
-        self.server.register_error_handler(InternalServerError, _answer_failure)
+        if not self.server.error_handler_spec[None][InternalServerError.code]:
+            self.server.register_error_handler(InternalServerError, _answer_failure)
 
     def register_prune_error_handler(self, secret: str, prune_errors: bool) -> None:
         """Show errors in the browser while debugging; called by Dash when the dev tools are on."""
@@ -170,7 +174,9 @@ class FlashBackend(_dash.DashBackend):
         async def show_error(error: Exception) -> ResponseReturnValue:
             if isinstance(error, HTTPException):
                 return error.get_response()  # abort(403) stays 403.
-            page = await self.app.views.run(self._describe, secret, error)
+            if not getattr(_dash.current_app.get(None), "debugging", True):
+                raise error  # Of another app of the server, which is not being debugged.
+            page = await self.app.flash_chores.run(self._describe, secret, error)
             return Response(page, status=500, content_type="text/html")
 
     def _describe(self, secret: str, error: Exception) -> str:
@@ -182,7 +188,7 @@ class FlashBackend(_dash.DashBackend):
 
     def enable_compression(self) -> None:
         """Compress dynamic responses, in threads."""
-        ThreadedCompress(self.server, self.app.views)
+        ThreadedCompress(self.server, self.app.flash_chores)
 
     def run(self, dash_app: Dash, host: str, port: int, debug: bool, **options: Any) -> None:
         """Serve the app until it is stopped. See :func:`flash.server.run.serve`."""
@@ -234,10 +240,24 @@ def _add_id(error: Exception) -> None:
         error.add_note(f"Error id: {error_id}")
 
 
+def name_errors(server: Quart) -> None:
+    """Give every error that a server logs an id, those of guards and of routes that are not Dash's included."""
+    if _NAMED in server.extensions:
+        return
+    server.extensions[_NAMED] = True
+    handle = server.handle_exception
+
+    async def handle_exception(error: Exception) -> Any:
+        _add_id(error)
+        return await handle(error)
+
+    server.handle_exception = handle_exception  # type: ignore[method-assign]
+
+
 async def _answer_failure(failure: InternalServerError) -> ResponseReturnValue:
     error_id = getattr(failure.original_exception, _ERROR_ID, None)
     if error_id is None:
-        return failure.get_response()  # A route that is not the app's.
+        return failure.get_response()  # abort(500)
     return _refusal({"error": "The server could not answer. Its log says more.", "id": error_id}, 500)
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(flash.__file__).parent
 
 #: From the ground up. A room is a module or a package directly under ``flash``.
 FLOORS = [
-    {"_dash", "_version", "exceptions", "flask_use"},
+    {"_dash", "_version", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool"},
     {"callbacks", "calls"},
     {"background", "dispatch", "layout", "pages", "startup"},

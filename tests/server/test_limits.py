@@ -45,11 +45,12 @@ def test_a_body_up_to_the_limit_is_taken_and_a_larger_one_refused(
         async with serving(app) as client:
             headers = {"Content-Encoding": encoding}
             taken, refused = await send(client, 99_000, **headers), await send(client, 100_000, **headers)
-            return taken.status_code, refused.status_code, await refused.get_data(as_text=True)
+            return taken.status_code, refused.status_code, await refused.get_json()
 
     taken, refused, reason = run(main)
     assert (taken, refused) == (200, 413)
-    assert "larger than the 100000 bytes" in reason
+    assert "larger than the 100000 bytes" in reason["error"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_a_limit_of_the_servers_own_counts() -> None:
@@ -64,6 +65,8 @@ def test_a_limit_of_the_servers_own_counts() -> None:
     assert run(main) == 413
     assert flash_app(max_content_length=None).server.config["MAX_CONTENT_LENGTH"] == 16 * 1024 * 1024
     assert flash_app().server.config["MAX_CONTENT_LENGTH"] == 64 * 1024 * 1024
+    # Four times the body, four times the time for it.
+    assert flash_app().server.config["BODY_TIMEOUT"] == 240
 
 
 def test_what_is_not_gzip_is_refused() -> None:
