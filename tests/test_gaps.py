@@ -9,13 +9,16 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import gzip
 import logging
+import pkgutil
 import threading
 import time
 from typing import Any
 
 import dash
 import pytest
+from dash.background_callback.managers import BaseBackgroundCallbackManager
 from quart import Quart, abort
 from quart.testing.app import LifespanError
 
@@ -488,6 +491,84 @@ async def callbacks_without_outputs_have_ids_of_their_own(make: Any) -> None:
             response = await post(client, each["output"], {"in.children": 1})
             assert response.status_code == 204
         assert sorted(heard) == ["first", "second"]
+
+
+@contextlib.contextmanager
+def off_the_loop(*functions: tuple[Any, str]) -> Any:
+    """Make functions that block note where they are called; one of them is, and not on the loop."""
+    called, loop_thread = [], threading.get_ident()
+
+    def noted(original: Any) -> Any:
+        def note(*args: Any, **kwargs: Any) -> Any:
+            called.append(threading.get_ident() != loop_thread)
+            return original(*args, **kwargs)
+
+        return note
+
+    with pytest.MonkeyPatch.context() as patched:
+        for owner, name in functions:
+            patched.setattr(owner, name, noted(getattr(owner, name)))
+        yield
+    assert called and all(called)
+
+
+@check
+async def the_index_is_made_off_the_loop(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+    async with serving(app) as client:
+        await client.get("/")
+        with off_the_loop((app, "interpolate_index")):
+            assert (await client.get("/")).status_code == 200
+
+
+@check
+async def bundles_are_read_off_the_loop(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+    async with serving(app) as client:
+        index = await (await client.get("/")).get_data(as_text=True)
+        path = next(part for part in index.split('"') if "dash_renderer" in part and part.endswith(".js"))
+        with off_the_loop((pkgutil, "get_data")):
+            assert (await client.get(path)).status_code == 200
+
+
+@check
+async def dynamic_responses_are_compressed_off_the_loop(make: Any) -> None:
+    app = make(compress=True)
+    app.layout = html.Div("x" * 10_000)
+    async with serving(app) as client:
+        with off_the_loop((gzip, "compress"), (gzip.GzipFile, "write")):
+            response = await client.get("/_dash-layout", headers={"Accept-Encoding": "gzip"})
+            assert response.headers["Content-Encoding"] == "gzip"
+
+
+@check
+async def background_managers_are_asked_off_the_loop(make: Any) -> None:
+    manager = Manager(None)
+    app = make(background_callback_manager=manager)
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), background=True)
+    def work(_: Any) -> str:
+        return "done"
+
+    async with serving(app) as client:
+        with off_the_loop((manager, "call_job_fn")):
+            assert (await post(client, "out.children", {"in.children": 1})).status_code == 200
+
+
+class Manager(BaseBackgroundCallbackManager):
+    """A manager that takes jobs and runs none."""
+
+    def make_job_fn(self, fn: Any, progress: Any, key: Any = None) -> Any:
+        return fn
+
+    def call_job_fn(self, key: Any, job_fn: Any, args: Any, context: Any) -> int:
+        return 1
+
+    def get_or_create_signing_secret(self, generate: Any) -> Any:
+        return generate()
 
 
 @pytest.fixture(autouse=True)

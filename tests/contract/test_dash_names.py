@@ -29,6 +29,7 @@ APP_ATTRIBUTES = [
     "_layout_is_function",
     "_on_error",
     "_use_async",
+    "_websocket_callbacks",
 ]
 #: Methods of an app object with their parameters.
 APP_METHODS = {
@@ -78,6 +79,11 @@ FUNCTIONS: dict[Any, list[str]] = {
         "job_id",
     ],
     _dash._dash_callback_id: ["output", "inputs", "no_output"],
+    _dash.invoke_function: ["func", "args", "kwargs"],
+    _dash.await_function: ["func", "args", "kwargs"],
+    _dash.fail_unencodable: ["output_value", "output"],
+    dash._validate.validate_output_spec: ["output", "output_spec", "Output"],
+    dash._validate.validate_and_group_input_args: ["flat_args", "arg_index_grouping"],
     _dash._run_plainly: ["func", "args", "kwargs"],
     _dash.page_of_path: ["path_id"],
     _dash.validate_layout: ["layout", "layout_value"],
@@ -117,6 +123,13 @@ def test_the_facts_of_a_callback_stand_in_its_closure(plain_app: Any) -> None:
         stored = plain_app.callback_map[f"out{number}.x"]["callback"]
         assert set(stored.__code__.co_freevars) == _dash.CLOSURE_FACTS
         assert _dash.closure_facts(stored)["func"] is func
+
+
+def test_the_backend_has_what_the_seam_reads(plain_app: Any) -> None:
+    assert list(inspect.signature(plain_app.backend._get_traceback).parameters) == ["_secret", "error"]
+    assert plain_app.backend._ws_shutdown_event is None
+    assert plain_app.backend.error_handling_mode == "ignore"
+    assert _dash.HooksManager.HookErrorHandler("handler").original == "handler"
 
 
 def test_dash_registers_its_set_up_functions_with_the_backend() -> None:
