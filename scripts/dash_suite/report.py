@@ -94,8 +94,9 @@ class Comparison:
         return [r for r in self.tests("flash", False) if r["outcome"] != "passed" and r["id"] in passing]
 
     def at_random(self, record: Record) -> bool:
-        """Say whether plain Dash has failed a test when it was repeated."""
-        return bool(self.repeats["failed"].get("dash", {}).get(record["id"]))
+        """Say whether plain Dash failed a test when it was repeated, and Flash did not always fail it."""
+        dash, flash = (self.repeats["failed"].get(subject, {}).get(record["id"], 0) for subject in ("dash", "flash"))
+        return bool(dash and flash < self.repeats["times"] and not self.is_deviation(record))
 
     def tally(self, record: Record) -> str:
         """Return how often each subject failed a test when it was repeated."""
