@@ -86,7 +86,6 @@ check_fingerprint: Callable[[str], tuple[str, bool]] = _check_fingerprint
 current_app: ContextVar[Any] = _get_app.app_context
 page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
 page_of_path: Callable[..., Any] = _pages._path_to_page
-component_json: Callable[[Any], dict[str, Any]] = Component.to_plotly_json
 dash_json: Callable[[Any], str] = functools.partial(to_json_plotly, engine="json")
 invoke_function: Callable[..., Any] = _callback._invoke_callback
 await_function: Callable[..., Any] = _callback._async_invoke_callback
@@ -164,6 +163,12 @@ def validate_callback_body(facts: Any, values: list[Any], outputs: Any) -> tuple
                 raise ValueError("Only a pattern has several outputs.")
     args, kwargs = _validate.validate_and_group_input_args(values, facts.inputs_state_indices)
     return list(args), dict(kwargs)
+
+
+def component_json(component: Component) -> dict[str, Any]:
+    """One level of a component, as its class writes it."""
+    level: dict[str, Any] = component.to_plotly_json()
+    return level
 
 
 def component_properties(component: Component) -> list[Any]:

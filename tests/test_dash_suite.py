@@ -68,7 +68,7 @@ def test_flask_is_found_through_helpers_fixtures_and_imports_of_the_suite(tmp_pa
     assert not needs_of("test_without", path, tmp_path, {}).flask
 
 
-def comparison(*reasons: Reason, as_quart: str = "passed", dash_failed_again: int = 0) -> Comparison:
+def comparison(*reasons: Reason, as_quart: str = "passed", again: tuple[int, int] = (0, 2)) -> Comparison:
     def result(**outcomes: str) -> dict[str, object]:
         records = [{"id": f"tests/t.py::{name}", "outcome": o, "error": "Boom"} for name, o in outcomes.items()]
         return {"versions": {"python": "3"}, "records": records, "as_quart": []}
@@ -76,7 +76,7 @@ def comparison(*reasons: Reason, as_quart: str = "passed", dash_failed_again: in
     flash = result(same="passed", lost="failed", both="failed", gained="passed")
     flash["as_quart"] = [{"id": "tests/websocket/t.py::live", "outcome": as_quart, "error": "closed"}]
     dash = result(same="passed", lost="passed", both="failed", gained="failed")
-    failed = {"dash": {"tests/t.py::lost": dash_failed_again}, "flash": {"tests/t.py::lost": 2}}
+    failed = {subject: {"tests/t.py::lost": count} for subject, count in zip(("dash", "flash"), again, strict=True)}
     return Comparison({"dash": dash, "flash": flash}, list(reasons), {"times": 8, "failed": failed})
 
 
@@ -89,11 +89,16 @@ def test_only_a_named_deviation_may_pass_on_dash_and_fail_on_flash(capsys: pytes
 
 
 def test_a_test_that_plain_dash_fails_too_when_repeated_is_no_loss(tmp_path: Path) -> None:
-    at_random = comparison(dash_failed_again=3)
+    at_random = comparison(again=(3, 2))
     assert judge(at_random) == 0
     write_report(tmp_path / "LOG.md", at_random)
     text = (tmp_path / "LOG.md").read_text(encoding="utf-8")
     assert "At random: fails 3 of 8 times on plain Dash and 2 on Flash." in text
+
+
+@pytest.mark.parametrize("again", [(0, 2), (1, 8), (2, 7)])
+def test_a_test_that_flash_clearly_fails_more_often_stays_a_loss(again: tuple[int, int]) -> None:
+    assert judge(comparison(again=again)) == 1
 
 
 def test_a_websocket_test_read_as_quart_has_to_pass() -> None:

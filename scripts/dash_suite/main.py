@@ -21,7 +21,7 @@ dash, with dash.Dash replaced by flash.Flash, and write TEST_LOGS.md. Subjects: 
 yardstick; quart, plain Dash(backend="quart"). Results of each subject are kept, and the report compares what is there.
 
 With --repeat, every test that passes on plain Dash and not on Flash in the results that are kept is run N times more on
-both. One that plain Dash fails too then passes or fails at random: it is listed apart, with how often each failed it.
+both. One that plain Dash fails too, and Flash not clearly more often, fails at random: it is listed apart, with counts.
 
 The interpreter needs dash[testing,diskcache,celery], flash, asgiref (for the yardstick alone), fastapi,
 uvicorn[standard], flask-talisman, flaky, pytest-mock, openpyxl, pyarrow and dash-ag-grid; the machine chromium and

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ Record = dict[str, Any]
 TITLES = {"dash": "Dash on Flask", "flash": "Flash", "quart": 'Dash(backend="quart")'}
 OUTCOMES = ("passed", "failed", "skipped")
 NO_REASON = "no reason given yet"
+CLEARLY = 0.1  # a difference in failures that chance explains less often than this is one of Flash's
 
 INTRODUCTION = """\
 # Dash's own tests, run on Flash
@@ -19,7 +21,8 @@ Written by `scripts/dash-suite`. The suite of Dash's repository (`tests/integrat
 `tests/backend_tests`, `tests/websocket`), not one assertion changed, against the installed Dash. `dash.Dash` is
 replaced by `flash.Flash`, or left in place for the yardstick. Each test file runs in a process of its own, several at
 a time; nothing is run twice, so a test that passes only alone counts as failed. Tests that only Flash failed were then
-repeated on both, without changing the totals: those that plain Dash fails at times too are listed apart.
+repeated on both, without changing the totals: those that plain Dash fails at times too, and Flash not clearly more
+often (Fisher's exact test), are listed apart.
 
 - Tests that name another of Dash's servers (Flask or FastAPI as `backend=` or `server=`, a backend class) test that
   server. They keep plain Dash in every column, and are counted apart.
@@ -48,6 +51,13 @@ class Reason:
         """Say whether the reason is about a test."""
         patterns = (".*".join(map(re.escape, tests.split("*"))) for tests in self.tests)
         return any(re.fullmatch(pattern, test) for pattern in patterns)
+
+
+def by_chance(dash: int, flash: int, times: int) -> float:
+    """Return how likely Flash has so many of all failures, or more, when both fail equally often (Fisher's test)."""
+    failures = dash + flash
+    ways = [comb(times, failed) * comb(times, failures - failed) for failed in range(flash, min(failures, times) + 1)]
+    return sum(ways) / comb(2 * times, failures)
 
 
 def load_reasons() -> list[Reason]:
@@ -85,7 +95,7 @@ class Comparison:
         return [record for record in self.differences() if not self.at_random(record)]
 
     def unsteady(self) -> list[Record]:
-        """Return the tests that passed on plain Dash and not on Flash, but fail on plain Dash too when repeated."""
+        """Return the tests that passed on plain Dash and not on Flash, but only because they fail at random on both."""
         return [record for record in self.differences() if self.at_random(record)]
 
     def differences(self) -> list[Record]:
@@ -94,9 +104,10 @@ class Comparison:
         return [r for r in self.tests("flash", False) if r["outcome"] != "passed" and r["id"] in passing]
 
     def at_random(self, record: Record) -> bool:
-        """Say whether plain Dash failed a test when it was repeated, and Flash did not always fail it."""
+        """Say whether plain Dash fails a test at times too, and Flash not clearly more often."""
         dash, flash = (self.repeats["failed"].get(subject, {}).get(record["id"], 0) for subject in ("dash", "flash"))
-        return bool(dash and flash < self.repeats["times"] and not self.is_deviation(record))
+        alike = dash > 0 and by_chance(dash, flash, self.repeats["times"]) > CLEARLY
+        return alike and not self.is_deviation(record)
 
     def tally(self, record: Record) -> str:
         """Return how often each subject failed a test when it was repeated."""
