@@ -1,8 +1,8 @@
 """Component trees, figures and callback results to JSON.
 
 Dash cleans a whole tree recursively in Python and then encodes it. Here orjson walks the tree by itself and asks only
-for what it does not know, which takes a fraction of the time for texts and trees (``benchmarks/encoding.py``). The bytes mean the same;
-``tests/test_encoding.py`` holds the two against each other.
+for what it does not know, which takes a fraction of the time for texts and trees (``benchmarks/encoding.py``). The
+bytes mean the same; ``tests/test_encoding.py`` holds the two against each other.
 """
 
 from __future__ import annotations
