@@ -41,7 +41,11 @@ def served(name: str, folder: Path, source: str = APP) -> Iterator[tuple[Program
     (folder / "program.py").write_text(source)
     port = free_port()
     with started(SERVERS[name](port), folder) as running:
-        yield running, answers(port)
+        try:
+            yield running, answers(port)
+        finally:
+            if running.process.poll() is None:
+                running.ends_after(signal.SIGTERM)  # Killed, Hypercorn would leave its worker behind.
 
 
 @pytest.mark.parametrize("name", SERVERS)
