@@ -44,12 +44,19 @@ def celery_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )
-        wait_until(lambda: app.control.ping(timeout=0.2), "an answer of the Celery worker")
+        wait_until(lambda: _answers(app), "an answer of the Celery worker")
         yield app
         app.close()
     finally:
         for process in filter(None, (worker, redis)):
             _end(process)
+
+
+def _answers(app: Any) -> Any:
+    # Over a connection that is closed at once: one in a pool waits for replies for ever, and a process that is forked
+    # later, by whatever test, would wait with it.
+    with app.connection_for_write() as connection:
+        return app.control.ping(timeout=0.2, connection=connection)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
