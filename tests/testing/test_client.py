@@ -100,9 +100,11 @@ def test_an_error_that_on_error_takes_is_none(app: Flash) -> None:
 
 
 def test_a_callback_that_takes_too_long(app: Flash) -> None:
+    never = asyncio.Event()  # Held here: a task that waits for what nobody else holds can be collected.
+
     @app.callback(Output("out", "children"), Input("in", "value"))
     async def wait(value: Any) -> None:
-        await asyncio.Event().wait()
+        await never.wait()
 
     with (
         Client(app, timeout=0.5) as client,
