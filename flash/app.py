@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import weakref
 from collections.abc import Callable
@@ -18,8 +17,8 @@ from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
 from .layout import resolve_served_layout, served_layout_here, try_layout
 from .pages import resolve_page
-from .pool import Pool, run_on_loop
-from .server.backend import FlashBackend, backend_for
+from .pool import Pool, awaited_or_run
+from .server.backend import FlashBackend, backend_for, kind_of
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
 from .server.threads import run_plain_functions_in
@@ -80,9 +79,9 @@ class Flash(_dash.DashSeam):
         self.flash_pool = Pool(callback_threads, "flash-callback")
         self.flash_views = Pool(callback_threads, "flash-view")
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
-        for pool in (self.flash_pool, self.flash_views, self.flash_chores):
-            weakref.finalize(self, pool.close).atexit = False
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
+        for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
+            weakref.finalize(self, pool.close).atexit = False
         self._max_content_length = max_content_length
         server = options.get("server", True)
         if options.get("name") is None:
@@ -103,7 +102,7 @@ class Flash(_dash.DashSeam):
             **kwargs: Settings to change, as :meth:`dash.Dash.init_app` takes them.
         """
         if app is not None and not isinstance(app, Quart):
-            raise ConfigurationError(f"init_app takes a quart.Quart, not a {_kind(app)}: Flash is served by Quart.")
+            raise ConfigurationError(f"init_app takes a quart.Quart, not a {kind_of(app)}: Flash is served by Quart.")
         server: Quart = app or self.server
         self.backend.attach(self, server)
         if getattr(self, "_attached_to", None) is not server:
@@ -232,11 +231,7 @@ class Flash(_dash.DashSeam):
             On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
         """
         request = self.flash_dispatcher.call_of(stored, values, outputs, context)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return run_on_loop(self._run_to_text(request))
-        return self._run_to_text(request)
+        return awaited_or_run(self._run_to_text(request))
 
     async def _run_to_text(self, request: Any) -> str:
         return (await self.flash_dispatcher.run(request)).decode()
@@ -248,10 +243,6 @@ class Flash(_dash.DashSeam):
     def explained(self, error: Exception) -> Exception:
         """The error itself, or one that names ``flask_compat`` when code asked Flask in vain."""
         return (None if self.flask_compat else explain_flask_use(error)) or error
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
 
 
 def _signature() -> inspect.Signature:

@@ -35,9 +35,7 @@ async def resolve_layout(app: Flash) -> Any:
             if explained is error:
                 raise
             raise explained from error
-    if app.extra_components:
-        layout = html.Div([layout, *app.extra_components])
-    return layout
+    return _with_extra_components(app, layout)
 
 
 async def resolve_served_layout(app: Flash) -> Any:
@@ -53,11 +51,14 @@ def served_layout_here(app: Flash) -> Any:
     layout = app.declared_layout
     if callable(layout):
         layout = call_here(layout)
-    if app.extra_components:
-        layout = html.Div([layout, *app.extra_components])
+    layout = _with_extra_components(app, layout)
     for hook in app.layout_functions:
         layout = call_here(hook, layout)
     return layout
+
+
+def _with_extra_components(app: Flash, layout: Any) -> Any:
+    return html.Div([layout, *app.extra_components]) if app.extra_components else layout
 
 
 def try_layout(function: Any) -> Any:

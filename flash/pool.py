@@ -205,6 +205,18 @@ def ended_program(error: BaseException) -> RuntimeError:
     return ended
 
 
+def awaited_or_run(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T] | T:
+    """On a loop the coroutine itself, for the caller to await; in a thread its result, see :func:`run_on_loop`.
+
+    For functions that Dash calls from both.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run_on_loop(coroutine)
+    return coroutine
+
+
 def run_on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the loop that serves the current request, from a thread, and wait for its result.
 

@@ -89,10 +89,10 @@ class FlashBackend(_dash.DashBackend):
 
     def serve_callback(self, dash_app: Dash) -> Callable[..., Any]:
         """The view that runs a callback."""
-        dispatcher, views = self.app.flash_dispatcher, self.app.flash_chores
+        dispatcher, chores = self.app.flash_dispatcher, self.app.flash_chores
 
         async def dispatch() -> Any:
-            called = dispatcher.read(await read_json(views))
+            called = dispatcher.read(await read_json(chores))
             answer = await dispatcher.run(called)
             response = called.context.dash_response.set_response(data=answer)
             if len(answer) < SMALL_ANSWER:
@@ -219,12 +219,16 @@ def backend_for(backend: Any, server: Any) -> type[FlashBackend]:
     if server in (None, True, False):
         return FlashBackend
     if not isinstance(server, Quart):
-        kind = f"{type(server).__module__.partition('.')[0]}.{type(server).__name__}"
         raise ConfigurationError(
-            f"Flash is served by Quart and cannot use a server of type {kind}. Pass a quart.Quart app, or leave server "
-            "out. An app that relies on Flask runs with Flash(flask_compat=True)."
+            f"Flash is served by Quart and cannot use a server of type {kind_of(server)}. Pass a quart.Quart app, or "
+            "leave server out. An app that relies on Flask runs with Flash(flask_compat=True)."
         )
     return type("FlashBackend", (FlashBackend,), {"create_app": staticmethod(lambda name, config=None: server)})
+
+
+def kind_of(value: Any) -> str:
+    """A value's package and class, for messages: ``flask.Flask``."""
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
 
 
 def backend_of(server: Quart) -> FlashBackend | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from .. import _dash
-from ..pool import run_on_loop
+from ..pool import awaited_or_run
 
 
 class FlashRequestAdapter(_dash.QuartRequestAdapter):
@@ -18,12 +17,7 @@ class FlashRequestAdapter(_dash.QuartRequestAdapter):
 
     def get_json(self) -> Any:
         """The decoded body in a thread; on the loop an awaitable of it, as with Dash's own adapter."""
-        reading = self._read_json()
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return run_on_loop(reading)
-        return reading
+        return awaited_or_run(self._read_json())
 
     async def _read_json(self) -> Any:
         return await self.request.get_json()
