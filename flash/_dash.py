@@ -26,13 +26,14 @@ from typing import Any, cast
 
 import dash as _dash_package
 import dash.dash as _dash_module
-from dash import _callback, _get_app, _jupyter, _pages, _validate
-from dash._callback_context import context_value
+from dash import _callback, _callback_signing, _get_app, _jupyter, _pages, _validate
+from dash._callback_context import CallbackContext, context_value
 from dash._hooks import HooksManager
-from dash._utils import AttributeDict, create_callback_id, get_caller_name
+from dash._utils import AttributeDict, create_callback_id, get_caller_name, inputs_to_dict, stringify_id
 from dash.backends._quart import QuartDashServer, QuartRequestAdapter
+from dash.backends.ws import DashWebsocketCallback
 from dash.development.base_component import Component, ComponentRegistry
-from dash.exceptions import DashException, DependencyException
+from dash.exceptions import DashException, DependencyException, WebSocketCallbackError, WebsocketDisconnected
 from dash.fingerprint import check_fingerprint as _check_fingerprint
 from plotly.io._json import clean_to_json_compatible
 from plotly.io.json import to_json_plotly
@@ -42,13 +43,16 @@ from .functions import is_async
 
 __all__ = [
     "AttributeDict",
+    "CallbackContext",
     "Component",
     "DashBackend",
     "DashException",
     "DashSeam",
+    "DashWebsocketCallback",
     "DependencyException",
     "OriginalDash",
     "QuartRequestAdapter",
+    "WebsocketDisconnected",
     "await_function",
     "caller_name",
     "check_fingerprint",
@@ -56,10 +60,13 @@ __all__ = [
     "closure_facts",
     "component_json",
     "component_properties",
+    "context_field",
     "context_value",
     "current_app",
     "dash_json",
+    "disconnected",
     "fail_unencodable",
+    "global_declarations",
     "global_callbacks",
     "install",
     "invoke_function",
@@ -72,6 +79,7 @@ __all__ = [
     "resolved_page",
     "running_setup",
     "start_background",
+    "stringify_id",
     "validate_callback_body",
     "validate_javascript_path",
     "validate_layout",
@@ -184,9 +192,33 @@ _COMPONENT_INTERNALS = {
 }
 
 
+def disconnected() -> Exception:
+    """Dash's error for a callback whose page is gone."""
+    return WebsocketDisconnected()
+
+
+def context_field(name: str) -> Any:
+    """A field of the context of the callback that runs.
+
+    Raises:
+        MissingCallbackContextException: No callback runs.
+    """
+    context = context_value.get({})
+    if not context:
+        raise _dash_package.exceptions.MissingCallbackContextException(
+            f"dash.callback_context.{name} is only available from a callback!"
+        )
+    return context.get(name)
+
+
 def registered_packages() -> set[str]:
     """The component packages that are imported now."""
     return set(ComponentRegistry.registry)
+
+
+def global_declarations() -> list[dict[str, Any]]:
+    """What Dash keeps of the callbacks that no app has claimed yet."""
+    return list(_callback.GLOBAL_CALLBACK_MAP.values())
 
 
 def global_callbacks() -> list[str]:
@@ -246,10 +278,21 @@ class DashSeam(OriginalDash):
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = super()._config()
-        if not (self._websocket_callbacks or any(entry.get("websocket") for entry in self.callback_map.values())):
+        if not self.opens_connection():
             # Dash 4.4 opens a WebSocket in every page whose server could answer it, used or not.
             config.pop("websocket", None)
         return config
+
+    def opens_connection(self) -> bool:
+        """Whether pages open a live connection."""
+        raise NotImplementedError
+
+    def _generate_scripts_html(self) -> str:
+        return self.first_scripts() + str(super()._generate_scripts_html())
+
+    def first_scripts(self) -> str:
+        """The script elements that stand before all others."""
+        raise NotImplementedError
 
     def _setup_hooks(self) -> None:
         # Dash assigns its registry to `_hooks` here, before it uses it; the property below keeps the view instead.
@@ -302,9 +345,12 @@ class DashSeam(OriginalDash):
 
     @property
     def extra_components(self) -> list[Any]:
-        """Components that libraries add to every layout."""
-        extra: list[Any] = self._extra_components
-        return extra
+        """Components that libraries, and Flash itself, add to every layout."""
+        return [*self._extra_components, *self.hidden_components()]
+
+    def hidden_components(self) -> list[Any]:
+        """What Flash adds to every layout."""
+        raise NotImplementedError
 
     @property
     def declared_layout(self) -> Any:
@@ -334,9 +380,67 @@ class DashSeam(OriginalDash):
         """Make Dash register its asynchronous pages router. Its own switch demands asgiref, which nothing here uses."""
         self._use_async = True
 
+    @property
+    def all_callbacks_live(self) -> bool:
+        """Whether every callback goes over the live connection: Dash's ``websocket_callbacks``."""
+        return bool(self._websocket_callbacks)
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """Further origins whose pages may connect: Dash's ``websocket_allowed_origins``."""
+        return list(getattr(self, "_websocket_allowed_origins", None) or [])
+
+    @property
+    def signing_secret(self) -> bytes:
+        """What this app signs with: the server's secret key, or Dash's stand-in for one."""
+        secret: bytes = self._get_signing_secret()
+        return secret
+
+    def verified_end_id(self, token: str | None) -> str | None:
+        """The page load that a token names, if this app has signed it."""
+        return _callback_signing.unsign(self.signing_secret, _callback_signing.END_SCOPE, token)
+
+    @property
+    def callback_list(self) -> list[dict[str, Any]]:
+        """The declarations as the renderer gets them."""
+        declarations: list[dict[str, Any]] = self._callback_list
+        return declarations
+
+    def allowed_live(self, callback_id: Any) -> bool:
+        """Whether a callback may be asked for over the live connection."""
+        try:
+            _validate.validate_websocket_callback_request(callback_id, self.callback_map, self._websocket_callbacks)
+        except WebSocketCallbackError:
+            return False
+        return True
+
     def callback_context(self, body: dict[str, Any]) -> Any:
-        """The context that ``ctx`` shows for a request with this body."""
+        """The context that ``ctx`` shows for an HTTP request with this body."""
         return self._initialize_context(cast(Any, body))
+
+    def live_context(self, body: dict[str, Any], requester: Any) -> Any:
+        """The same for a request over the live connection, from a :class:`flash.context.Requester`."""
+        inputs, states = body.get("inputs", []), body.get("state", [])
+        values = inputs_to_dict(inputs)
+        return AttributeDict(
+            {
+                "inputs_list": inputs,
+                "states_list": states,
+                "outputs_list": body.get("outputs", []),
+                "input_values": values,
+                "state_values": inputs_to_dict(states),
+                "triggered_inputs": [{"prop_id": x, "value": values.get(x)} for x in body.get("changedPropIds", [])],
+                "dash_response": self.backend.response_adapter(),
+                "updated_props": {},
+                "cookies": requester.cookies,
+                "headers": requester.headers,
+                "args": requester.args,
+                "path": requester.path,
+                "remote": requester.remote,
+                "origin": requester.origin,
+                "dash_websocket": requester.websocket,
+            }
+        )
 
     def stored_callback(self, context: Any, body: dict[str, Any]) -> Callable[..., Any]:
         """The stored callable for ``body["output"]``; completes the context for it."""
@@ -442,43 +546,6 @@ class DashBackend(QuartDashServer):
         """The HTML page that shows an error while debugging."""
         page: str = self._get_traceback(secret, error)
         return page
-
-    def register_websocket(self, app: Any, endpoint: str, prepare: Callable[[], Awaitable[None]]) -> None:
-        """Register Dash's WebSocket endpoint.
-
-        Args:
-            app: The app that it serves.
-            endpoint: A name of its own; Dash gives all apps of a server one name.
-            prepare: Awaited before each connection is handled, in its context.
-        """
-        server = self.server
-        self.server = cast(Quart, _NamedWebSocket(server, endpoint, prepare))
-        try:
-            super().serve_websocket_callback(app)
-        finally:
-            self.server = server
-
-
-class _NamedWebSocket:
-    """Stands for a server while Dash registers its WebSocket route, and adds the name."""
-
-    def __init__(self, server: Quart, endpoint: str, prepare: Callable[[], Awaitable[None]]) -> None:
-        self._server = server
-        self._endpoint = endpoint
-        self._prepare = prepare
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._server, name)
-
-    def websocket(self, path: str) -> Callable[[Callable[[], Awaitable[Any]]], None]:
-        def register(handle: Callable[[], Awaitable[Any]]) -> None:
-            async def prepared() -> Any:
-                await self._prepare()
-                return await handle()
-
-            self._server.add_websocket(path, self._endpoint, prepared)
-
-        return register
 
 
 # Replacements in Dash's modules --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from dash.exceptions import PreventUpdate
 from . import _dash
 from .callbacks import Declaration, declaration_of
 from .calls import call
+from .context import Requester
 from .encoding import dumps, is_light
 from .exceptions import RequestRefused
 from .functions import is_async
@@ -70,11 +71,12 @@ class Dispatcher:
 
     # From a request to a call.
 
-    def read(self, body: Any) -> Call:
+    def read(self, body: Any, requester: Requester | None = None) -> Call:
         """Hold a callback request against the declarations.
 
         Args:
             body: The decoded JSON body that Dash's renderer sends.
+            requester: Who asks over the live connection; None for the HTTP request that is being served.
 
         Raises:
             RequestRefused: 400 when the body has not the shape of a request or does not fit its callback, 404 when
@@ -85,7 +87,7 @@ class Dispatcher:
         if entry is None or entry.get("callback") is None:
             raise RequestRefused(404, "There is no such callback.")
         try:
-            context = self.app.callback_context(body)
+            context = self.app.callback_context(body, requester)
             stored = self.app.stored_callback(context, body)
             return self.call_of(stored, self.app.callback_values(context), context.outputs_list, context)
         except Exception as error:

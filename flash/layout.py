@@ -58,7 +58,11 @@ def served_layout_here(app: Flash) -> Any:
 
 
 def _with_extra_components(app: Flash, layout: Any) -> Any:
-    return html.Div([layout, *app.extra_components]) if app.extra_components else layout
+    if not (extra := app.extra_components):
+        return layout
+    children = layout if isinstance(layout, list) else [layout]
+    # An element that takes no part in the page's layout.
+    return html.Div([*children, *extra], style={"display": "contents"})
 
 
 def try_layout(function: Any) -> Any:

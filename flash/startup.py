@@ -118,6 +118,7 @@ class Setup:
         for hook in app.hook_view.waiting_setups:
             await hook(app)
         app.hook_view.waiting_setups = []
+        app.declare_carrier()
         if callable(app.declared_layout):
             try:
                 tree = await resolve_layout(app)

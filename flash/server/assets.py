@@ -52,6 +52,22 @@ class Bundle:
             return self.gzip, "gzip"
         return self.plain, None
 
+    async def answer(self, immutable: bool) -> Response:
+        """The response to the current request for this file.
+
+        Args:
+            immutable: Whether the address names this very content, so that browsers may keep it for ever.
+        """
+        body, encoding = self.encoded_for(request.headers.get("Accept-Encoding", ""))
+        response = Response(body, content_type=self.content_type)
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["Cache-Control"] = FOREVER if immutable else "no-cache"
+        if encoding:
+            response.headers["Content-Encoding"] = encoding
+        response.set_etag(self.etag if encoding is None else f"{self.etag}-{encoding}")
+        await response.make_conditional(request)
+        return response
+
 
 class Bundles:
     """The bundles of one app. Only files that Dash has registered are served, so what is kept is bounded."""
@@ -71,16 +87,7 @@ class Bundles:
             _dash.validate_javascript_path(self.app.registered_paths, package_name, path)
         except _dash.DependencyException:
             raise RequestRefused(404, "There is no such bundle.") from None
-        bundle = await self._bundle(package_name, path)
-        body, encoding = bundle.encoded_for(request.headers.get("Accept-Encoding", ""))
-        response = Response(body, content_type=bundle.content_type)
-        response.headers["Vary"] = "Accept-Encoding"
-        response.headers["Cache-Control"] = FOREVER if has_fingerprint else "no-cache"
-        if encoding:
-            response.headers["Content-Encoding"] = encoding
-        response.set_etag(bundle.etag if encoding is None else f"{bundle.etag}-{encoding}")
-        await response.make_conditional(request)
-        return response
+        return await (await self._bundle(package_name, path)).answer(immutable=has_fingerprint)
 
     async def _bundle(self, package_name: str, path: str) -> Bundle:
         if self.app.hot_reloading:
@@ -100,7 +107,11 @@ def _read(package_name: str, path: str) -> Bundle:
     content = pkgutil.get_data(package_name, path)
     if content is None:
         raise RequestRefused(404, "There is no such bundle.")
-    content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return bundle_of(content, mimetypes.guess_type(path)[0] or "application/octet-stream")
+
+
+def bundle_of(content: bytes, content_type: str) -> Bundle:
+    """A file in all its forms. Takes as long as its compression."""
     compressible = len(content) >= SMALLEST_COMPRESSED and not content_type.startswith(("image/", "font/"))
     if content_type.startswith("text/"):
         content_type += "; charset=utf-8"

@@ -111,14 +111,7 @@ class FlashBackend(_dash.DashBackend):
             self.add_url_rule(rule, self._endpoint_view(func), f"dash_callback_api_{rule}", ["POST"])
 
     def serve_websocket_callback(self, dash_app: Dash) -> None:
-        """Serve Dash's WebSocket endpoint; the app is set up before the first connection."""
-
-        async def prepare() -> None:
-            serving_loop.set(asyncio.get_running_loop())
-            _dash.current_app.set(self.app)
-            await self.app.flash_setup.ensure()
-
-        self.register_websocket(dash_app, f"{self.app.config.routes_pathname_prefix}_dash-ws-callback", prepare)
+        """Dash asks for its WebSocket endpoint here; :class:`flash.live.serve.LiveEndpoint` serves it."""
 
     def _endpoint_view(self, func: Callable[..., Any]) -> Callable[..., Any]:
         async def endpoint() -> Any:

@@ -16,9 +16,9 @@ PACKAGE = Path(flash.__file__).parent
 FLOORS = [
     {"_dash", "_version", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool"},
-    {"callbacks", "calls"},
+    {"callbacks", "calls", "context"},
     {"background", "dispatch", "layout", "pages", "startup"},
-    {"server"},
+    {"live", "server"},
     {"app"},
     {"cli", "testing"},
     {"__init__", "__main__"},

@@ -1,0 +1,410 @@
+"""The server's end of one tab: it sends, keeps order, and outlives the links that the tab loses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from dash import Patch
+
+from .. import _dash
+from ..encoding import dumps
+from . import protocol
+from .clients import Client
+from .link import Link, LinkLost, WorkerLink
+from .outbox import Message, Outbox, Update, join
+from .protocol import CloseCode
+from .requests import Requests
+
+if TYPE_CHECKING:
+    from .live import Live
+
+logger = logging.getLogger("flash")
+
+#: Messages that wait are sent together up to this size.
+_BATCH_BYTES = 64 * 1024
+
+#: Whoever makes messages one after the other waits while more than this waits to be sent.
+_ROOM_BYTES = 64 * 1024
+_ROOM_MESSAGES = 100
+
+
+class State(Enum):
+    """Where a client is."""
+
+    HERE = "here"
+    AWAY = "away"
+    GONE = "gone"
+
+
+class Connection:
+    """One tab's connection, from its arrival until the client is gone.
+
+        here ──link lost──▶ away ──resume window over, or too much waits──▶ gone
+          ▲                  │                                                ▲
+          └────resumed───────┘          here ──closed, or the page said bye───┘
+
+    All methods but :meth:`set_props` are called on the loop.
+
+    Args:
+        live: The app's live room.
+        client_id: The name of its client.
+        key: The secret with which the client may resume.
+        renderer_id: The name that Dash's renderer has given to the page.
+        end_id: The page load that the server has signed.
+        link: The first link.
+        path: The path and query of the page.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_beat_at",
+        "_beat_timer",
+        "_control",
+        "_departures",
+        "_gone_timer",
+        "_heard_at",
+        "_link",
+        "_loop",
+        "_rooms",
+        "_sending",
+        "_ticket_timer",
+        "_writer",
+        "client",
+        "end_id",
+        "key",
+        "live",
+        "outbox",
+        "renderer_id",
+        "requests",
+        "state",
+    )
+
+    def __init__(
+        self, live: Live, client_id: str, key: str, renderer_id: str, end_id: str | None, link: Link, path: str = ""
+    ) -> None:
+        handshake = link.handshake
+        self.live = live
+        self.key = key
+        self.renderer_id = renderer_id
+        self.end_id = end_id
+        self.client = Client(
+            client_id,
+            address=handshake.address,
+            headers=dict(handshake.headers),
+            cookies=dict(handshake.cookies),
+            user=handshake.user,
+            path=path,
+            connection=self,
+        )
+        settings = live.settings
+        self.outbox = Outbox(settings.resume_messages, settings.resume_bytes)
+        self.requests = Requests(self)
+        self.state = State.AWAY
+        self._loop = asyncio.get_running_loop()
+        self._link: Link | None = None
+        self._control: list[bytes] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._sending = False
+        self._rooms: list[asyncio.Future[None]] = []
+        self._departures: list[Callable[[], None]] = []
+        self._beat_timer: asyncio.TimerHandle | None = None
+        self._ticket_timer: asyncio.TimerHandle | None = None
+        self._gone_timer: asyncio.TimerHandle | None = None
+        self._heard_at = self._beat_at = 0.0
+
+    # What others ask.
+
+    @property
+    def away(self) -> bool:
+        """Whether its link is lost and it may come back."""
+        return self.state is State.AWAY
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has left for good."""
+        return self.state is State.GONE
+
+    @property
+    def link(self) -> Link | None:
+        """The link of a client that is here."""
+        return self._link
+
+    # Links.
+
+    def attach(self, link: Link, welcome: bytes | None = None) -> None:
+        """Take a link into use: the client is here. What waits is sent, after the welcome.
+
+        Raises:
+            RuntimeError: The client is gone.
+        """
+        if self.gone:
+            raise RuntimeError("A connection that is gone takes no link; the page must say hello again.")
+        if self._link is not None:
+            self._drop_link(CloseCode.REPLACED)
+        self._link = link
+        self.state = State.HERE
+        self._cancel_timers()
+        self._heard_at = self._loop.time()
+        # Dash's worker asks by itself whether the link is alive, and has no tickets.
+        if not isinstance(link, WorkerLink):
+            self._beat_timer = self._loop.call_later(self.live.settings.heartbeat, self._beat)
+        self._await_ticket()
+        if welcome is not None:
+            self._control.append(welcome)
+        self._wake()
+
+    def came_back(self, link: Link) -> None:
+        """Learn from the handshake of a new link what may have changed since the last."""
+        handshake = link.handshake
+        client = self.client
+        client.address, client.headers, client.cookies = (
+            handshake.address,
+            dict(handshake.headers),
+            dict(handshake.cookies),
+        )
+        if client.user is None and handshake.user is not None:
+            self.live.clients.identified(client, handshake.user)
+
+    def rewind(self, received: int) -> bool:
+        """Let wait again what the page has not received. False when something of it is gone."""
+        if self._link is not None:
+            # The page has noticed before the server that the old link is dead.
+            self._drop_link(CloseCode.REPLACED)
+            self.state = State.AWAY
+        before = self.outbox.size
+        recovered = self.outbox.rewind(received)
+        self.live.waiting_changed(self.outbox.size - before)
+        return recovered
+
+    def detach(self, link: Link) -> None:
+        """The link is lost. The client is away, if it was its link."""
+        if self._link is not link or self.gone:
+            return
+        self._release_link()
+        self.state = State.AWAY
+        self._gone_timer = self._loop.call_later(self.live.settings.resume_seconds, self.leave)
+        if self.outbox.over:
+            self._give_up()
+
+    def leave(self) -> None:
+        """The client is gone: nothing more is sent, and what it has running is cancelled."""
+        if self.gone:
+            return
+        if self._link is not None:
+            self._release_link()
+        self.state = State.GONE
+        self._cancel_timers()
+        self.live.waiting_changed(-self.outbox.size)
+        self.outbox.lose()
+        self.requests.cancel()
+        self._let_in()
+        departures, self._departures = self._departures, []
+        for departure in departures:
+            departure()
+        self.live.departed(self)
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Close the link for a reason that the page is told. With DONE or SIGNED_OUT the client is gone."""
+        if self._link is not None:
+            self._link.close(code, reason)
+            if not self.gone:
+                self.detach(self._link)
+        if code in (CloseCode.DONE, CloseCode.SIGNED_OUT):
+            self.leave()
+
+    def _drop_link(self, code: CloseCode) -> None:
+        assert self._link is not None
+        link = self._link
+        self._release_link()
+        link.close(code)
+
+    def _release_link(self) -> None:
+        self._link = None
+        self._control.clear()
+        self._sending = False
+        self._cancel_timers()
+        if self._writer is not None and self._writer is not asyncio.current_task():
+            self._writer.cancel()
+        self._writer = None
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._beat_timer, self._ticket_timer, self._gone_timer):
+            if timer is not None:
+                timer.cancel()
+        self._beat_timer = self._ticket_timer = self._gone_timer = None
+
+    # Sending.
+
+    def push(self, message: Message) -> None:
+        """Send a numbered message, behind those that wait."""
+        if self.gone or self.outbox.lost:
+            return
+        before = self.outbox.size
+        self.outbox.put(message)
+        self.live.waiting_changed(self.outbox.size - before)
+        if self.state is State.AWAY:
+            if self.outbox.over:
+                self._give_up()
+        elif self._sending and self.outbox.waiting_bytes > self.live.settings.waiting_bytes and len(self.outbox) > 1:
+            logger.warning("The client %s reads too slowly: %d bytes wait.", self.client.id, self.outbox.waiting_bytes)
+            self.close(CloseCode.SLOW)
+        else:
+            self._wake()
+
+    def say(self, frame: bytes) -> None:
+        """Send a message that is not numbered, ahead of those that wait; nothing while the client is away."""
+        if self._link is not None:
+            self._control.append(frame)
+            self._wake()
+
+    def set_props(self, component_id: str | dict[str, Any], props: dict[str, Any]) -> None:
+        """Send new values of properties. From any thread."""
+        update = update_of(component_id, props)
+        self.live.on_loop(self.push, update)
+
+    def show_error(self, text: str) -> None:
+        """Tell the page of an error that no request waits for; it shows it while debugging."""
+        self.live.on_loop(self.say, protocol.refused(0, text))
+
+    def _wake(self) -> None:
+        if self._writer is None and self._link is not None and (self._control or self.outbox):
+            self._writer = self._loop.create_task(self._write(self._link))
+
+    async def _write(self, link: Link) -> None:
+        """Send until nothing waits. There is one such task at most, and none while nothing waits."""
+        try:
+            while link is self._link and (frame := self._next(link)) is not None:
+                self._sending = True
+                await link.send(frame)
+                self._let_in()
+        except LinkLost:
+            self.detach(link)
+        finally:
+            if link is self._link:
+                self._sending = False
+                self._writer = None
+
+    def _next(self, link: Link) -> bytes | None:
+        if self._control:
+            return self._control.pop(0)
+        if not self.outbox:
+            return None
+        before = self.outbox.size
+        # A worker's messages are addressed one by one.
+        messages = self.outbox.take(0 if isinstance(link, WorkerLink) else _BATCH_BYTES)
+        if isinstance(link, WorkerLink):
+            self.outbox.acknowledge(self.outbox.sent)
+        self.live.waiting_changed(self.outbox.size - before)
+        return join(messages)
+
+    async def flushed(self) -> None:
+        """Wait until all that waits has been handed to the link, if it has one."""
+        while (writer := self._writer) is not None and not self.gone:
+            await asyncio.wait({writer})
+
+    def _give_up(self) -> None:
+        """Drop what waits for a client that is away; it begins anew when it comes back."""
+        self.live.waiting_changed(-self.outbox.size)
+        self.outbox.lose()
+        self._let_in()
+
+    def lose_resume(self) -> None:
+        """Drop what is kept for a client that is away, because all clients together keep too much."""
+        if self.away and not self.outbox.lost:
+            self._give_up()
+
+    # Room.
+
+    async def room(self) -> None:
+        """Wait until little waits to be sent. At once when the client is gone."""
+        while not self._has_room():
+            waiter = self._loop.create_future()
+            self._rooms.append(waiter)
+            try:
+                await waiter
+            finally:
+                if waiter in self._rooms:
+                    self._rooms.remove(waiter)
+
+    def _has_room(self) -> bool:
+        return (
+            self.gone
+            or self.outbox.lost
+            or (self.outbox.waiting_bytes < _ROOM_BYTES and len(self.outbox) < _ROOM_MESSAGES)
+        )
+
+    def _let_in(self) -> None:
+        if self._rooms and self._has_room():
+            waiters, self._rooms = self._rooms, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    # Hearing.
+
+    def heard(self) -> None:
+        """Something has come from the client."""
+        self._heard_at = self._loop.time()
+
+    def acknowledge(self, received: int) -> None:
+        """The client has so many numbered messages."""
+        before = self.outbox.size
+        self.outbox.acknowledge(received)
+        self.live.waiting_changed(self.outbox.size - before)
+
+    def _beat(self) -> None:
+        self._beat_at = self._loop.time()
+        self.say(protocol.HEARTBEAT)
+        self._beat_timer = self._loop.call_later(self.live.settings.answer, self._check_beat)
+
+    def _check_beat(self) -> None:
+        settings = self.live.settings
+        if self._heard_at >= self._beat_at:
+            self._beat_timer = self._loop.call_later(max(settings.heartbeat - settings.answer, 0), self._beat)
+        elif self._link is not None:
+            link = self._link
+            link.close(CloseCode.GOING_AWAY, "no answer")
+            self.detach(link)
+
+    # Tickets.
+
+    def renewed(self) -> None:
+        """The client has proved again that it may be connected."""
+        if self._link is not None:
+            self._await_ticket()
+
+    def _await_ticket(self) -> None:
+        if self._ticket_timer is not None:
+            self._ticket_timer.cancel()
+        # Half as much again: pages that are hidden run their timers late.
+        self._ticket_timer = self._loop.call_later(1.5 * self.live.settings.renew, self._no_ticket)
+
+    def _no_ticket(self) -> None:
+        self.live.ticket_missing(self)
+
+    # Departure.
+
+    def on_departure(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called when the client is gone. Returns one that takes it back."""
+        self._departures.append(callback)
+
+        def take_back() -> None:
+            if callback in self._departures:
+                self._departures.remove(callback)
+
+        return take_back
+
+
+def update_of(component_id: str | dict[str, Any], props: dict[str, Any]) -> Update:
+    """The message that sets properties of a component, encoded in the calling thread.
+
+    Raises:
+        TypeError: A value has no JSON form.
+    """
+    values = {name: dumps(value) for name, value in props.items()}
+    patches = frozenset(name for name, value in props.items() if isinstance(value, Patch))
+    return Update(_dash.stringify_id(component_id), values, patches)

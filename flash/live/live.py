@@ -1,0 +1,278 @@
+"""The live room of an app: its clients, their arrival and departure, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import threading
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from werkzeug.datastructures import MultiDict
+
+from .. import _dash
+from ..calls import call
+from ..exceptions import new_error_id
+from ..pool import serving_loop
+from . import protocol
+from .clients import Client, Clients, TooManyClients
+from .connection import Connection
+from .guard import Guard
+from .link import Link
+from .outbox import Message
+from .protocol import CloseCode
+from .push import updates_of
+from .settings import LiveSettings
+
+if TYPE_CHECKING:
+    from ..app import Flash
+
+logger = logging.getLogger("flash")
+
+#: Milliseconds over which clients come back when the server has ended.
+_RETRY = (500, 3000)
+
+
+class Live:
+    """All that is live in one app.
+
+    Args:
+        app: The app.
+        settings: Its limits and times.
+        identify: The app's own function that says who asks.
+    """
+
+    def __init__(self, app: Flash, settings: LiveSettings, identify: Callable[[Any], Any] | None) -> None:
+        self.app = app
+        self.settings = settings
+        self.guard = Guard(app, identify)
+        self.clients = Clients()
+        #: Names this run of the server process.
+        self.epoch = secrets.token_hex(8)
+        self.handlers: list[Callable[[Client, bool], Any]] = []
+        #: Whether code has asked for the clients or pushed: from then on pages open a connection.
+        self.used = False
+        self.stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._presence: dict[str, asyncio.Task[None]] = {}
+        self._waiting_bytes = 0
+        self._watched: asyncio.Event | None = None
+
+    # The loop.
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves the connections."""
+        if self._loop is None:
+            raise RuntimeError("No client has connected yet.")
+        return self._loop
+
+    def begin(self) -> None:
+        """Learn the loop, from a task that serves a connection, and watch for the end of its server."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._thread, self.stopping = loop, threading.get_ident(), False
+        stop = self.app.backend.stop_event
+        if stop is not None and stop is not self._watched:
+            self._watched = stop
+            self.spawn(self._await_stop(stop))
+
+    def on_loop(self, func: Callable[..., Any], *args: Any) -> None:
+        """Call a function on the loop: now when this is its thread, soon when it is another."""
+        if threading.get_ident() == self._thread:
+            func(*args)
+        elif self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(func, *args)
+            except RuntimeError:
+                pass  # The loop is closed, and with it every connection.
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+        """Start a task that the room owns: it is cancelled when the room closes."""
+        task = asyncio.get_running_loop().create_task(coroutine, **options)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # Arrival.
+
+    def arrive(self, link: Link, renderer_id: str, end_id: str | None, path: str = "") -> Connection:
+        """Take in a new client.
+
+        Raises:
+            TooManyClients: There are too many, of its user or in all.
+        """
+        user = link.handshake.user
+        if len(self.clients) >= self.settings.clients or (self.clients.of_user(user) >= self.settings.clients_per_user):
+            raise TooManyClients("Too many clients are connected.")
+        connection = Connection(
+            self, secrets.token_urlsafe(16), secrets.token_urlsafe(24), renderer_id, self._signed(end_id), link, path
+        )
+        self.clients.add(connection.client, connection.end_id)
+        self._tell(connection, link, True)
+        return connection
+
+    def returning(self, client_id: str, key: str) -> Connection | None:
+        """The connection that a client may resume; None when it is gone or the key is wrong."""
+        client = self.clients.get(client_id)
+        connection = client._connection if client else None
+        if connection is None or not secrets.compare_digest(connection.key.encode(), key.encode()):
+            return None
+        return connection
+
+    def welcome(self, connection: Connection, recovered: bool) -> bytes:
+        """What a client is greeted with."""
+        return protocol.welcome(
+            protocol.Welcome(
+                client=connection.client.id,
+                key=connection.key,
+                recovered=recovered,
+                epoch=self.epoch,
+                heartbeat=self.settings.heartbeat,
+                renew=self.settings.renew,
+                limit=self.settings.post_bytes,
+            )
+        )
+
+    def departed(self, connection: Connection) -> None:
+        """A client is gone."""
+        self.clients.remove(connection.client, connection.end_id)
+        self._tell(connection, None, False)
+
+    def _signed(self, end_id: str | None) -> str | None:
+        """The page load behind a token of the page, if this server has signed it."""
+        return self.app.verified_end_id(end_id)
+
+    def _tell(self, connection: Connection, link: Link | None, arrived: bool) -> None:
+        """Run the connect handlers for a client: after those of its arrival, when it leaves."""
+        if not self.handlers:
+            return
+        client = connection.client
+        before = self._presence.get(client.id)
+        context = link.handshake.context.copy() if link else None
+        task = self.spawn(self._run_handlers(connection, arrived, before), context=context)
+        self._presence[client.id] = task
+        if not arrived:
+            task.add_done_callback(lambda _: self._presence.pop(client.id, None))
+
+    async def _run_handlers(self, connection: Connection, arrived: bool, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        _dash.current_app.set(self.app)
+        serving_loop.set(asyncio.get_running_loop())
+        for handler in list(self.handlers):
+            try:
+                mods = await call(self.app.flash_pool, handler, connection.client, arrived)
+                if mods is not None and arrived:
+                    self.push(mods, connection.client)
+            except Exception:
+                logger.exception("A connect handler failed. Error id: %s", new_error_id())
+
+    # Pushing.
+
+    def push(self, mods: Any, client: Client | None = None) -> None:
+        """Send properties to one client, or to all. From any thread; it never waits."""
+        self.used = True
+        updates = updates_of(mods)
+        if client is not None:
+            if client._connection is not None:
+                self.on_loop(_push_all, [client._connection], updates)
+        else:
+            self.on_loop(self._broadcast, updates)
+
+    def _broadcast(self, updates: list[Any]) -> None:
+        _push_all([client._connection for client in self.clients if client._connection], updates)
+
+    def waiting_changed(self, change: int) -> None:
+        """Keep count of what is kept for all clients together."""
+        self._waiting_bytes += change
+        if change > 0 and self._waiting_bytes > self.settings.all_waiting_bytes:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Take the resume from those who are away longest, until what is kept is within its bound."""
+        for client in self.clients:
+            connection = client._connection
+            if connection is not None and connection.away and not connection.outbox.lost:
+                connection.lose_resume()
+                if self._waiting_bytes <= self.settings.all_waiting_bytes:
+                    return
+
+    # Who is asking.
+
+    def client_of_request(self, context: Any) -> Client:
+        """The client that has sent an HTTP request: the tab, by the token that the server gave to its page.
+
+        A page without a live connection gets a client of this one request.
+
+        Args:
+            context: The callback's context, with the query, headers and cookies of the request.
+        """
+        headers = context.headers
+        if len(self.clients) and (end_id := self._signed(context.args.get("endId"))):
+            client = self.clients.of_page(end_id, headers.get("Flash-Renderer"))
+            if client is not None:
+                return client
+        return Client(secrets.token_urlsafe(16), address=context.remote, headers=headers, cookies=context.cookies)
+
+    @staticmethod
+    def query_of(path: str) -> MultiDict[str, str]:
+        """The query of a page's address."""
+        return MultiDict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
+
+    def ticket_missing(self, connection: Connection) -> None:
+        """A client has not proved in time that it may stay connected."""
+        connection.close(CloseCode.SIGNED_OUT, "no fresh ticket")
+
+    def disconnect(self, clients: list[Client]) -> None:
+        """Close the connections of clients for good: their pages show that they are signed out."""
+        for client in clients:
+            if client._connection is not None:
+                self.on_loop(partial(client._connection.close, CloseCode.SIGNED_OUT, "signed out"))
+
+    # The end.
+
+    async def _await_stop(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await self.shut_down()
+
+    async def shut_down(self) -> None:
+        """Say when to come back, let what runs be answered, and close the connections."""
+        if self.stopping:
+            return
+        self.stopping = True
+        ending = [self._end(client._connection) for client in self.clients if client._connection is not None]
+        await asyncio.gather(*ending)
+
+    async def _end(self, connection: Connection) -> None:
+        connection.say(protocol.bye(random.randint(*_RETRY), "The server ends."))
+        connection.requests.cancel_endless()
+        await connection.requests.finish()
+        await connection.flushed()
+        connection.close(CloseCode.RESTART)
+
+    async def close(self) -> None:
+        """End all that the room has started. The clients are told if they have not been."""
+        if self._loop is asyncio.get_running_loop():
+            await self.shut_down()
+            for client in self.clients:
+                if client._connection is not None:
+                    client._connection.leave()
+        own = asyncio.current_task()
+        for task in [task for task in self._tasks if task is not own]:
+            if task not in self._presence.values():
+                task.cancel()
+        if waiting := [task for task in self._presence.values() if task is not own]:
+            await asyncio.wait(waiting, timeout=5)
+
+
+def _push_all(connections: list[Connection], updates: list[Message]) -> None:
+    for connection in connections:
+        for update in updates:
+            connection.push(update)

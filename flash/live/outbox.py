@@ -1,0 +1,245 @@
+"""What waits to be sent to one tab, and what was sent and may have to be sent again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from . import protocol
+
+
+class Message:
+    """A numbered message, encoded once for all the tabs that get it.
+
+    Attributes:
+        frame: Its JSON.
+    """
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
+
+
+class Update(Message):
+    """New values for properties of one component.
+
+    Args:
+        component: The id; of a dict id its JSON with sorted keys.
+        values: The JSON of each value by its property.
+        patches: The properties whose value is a ``Patch``.
+    """
+
+    __slots__ = ("component", "patches", "values")
+
+    def __init__(self, component: str, values: dict[str, bytes], patches: frozenset[str] = frozenset()) -> None:
+        super().__init__(protocol.set_props(component, values))
+        self.component = component
+        self.values = values
+        self.patches = patches
+
+    def without(self, names: set[str]) -> Update | None:
+        """The update without some properties; None when nothing is left of it."""
+        values = {name: value for name, value in self.values.items() if name not in names}
+        return Update(self.component, values, self.patches - names) if values else None
+
+
+class Outbox:
+    """The messages of one tab, in their order.
+
+    *Waiting* ones conflate: a full value replaces what waits for its property, values and Patches; a Patch never
+    replaces anything and is never dropped. A value that comes again and again keeps its place in the queue, so that it
+    is not overtaken for ever; but it never moves ahead of another kind of message, a callback's answer for example,
+    whose outputs may be the same property.
+
+    *Sent* ones are kept until the client says that it has them, within the limits of the resume window.
+
+    Args:
+        resume_messages: The most messages that are kept or wait while the tab is away.
+        resume_bytes: The same in bytes.
+    """
+
+    __slots__ = (
+        "_acknowledged",
+        "_barrier",
+        "_number",
+        "_places",
+        "_resume_bytes",
+        "_resume_messages",
+        "_sent",
+        "_waiting",
+        "lost",
+        "sent_bytes",
+        "waiting_bytes",
+    )
+
+    def __init__(self, resume_messages: int, resume_bytes: int) -> None:
+        self._resume_messages = resume_messages
+        self._resume_bytes = resume_bytes
+        self._waiting: dict[int, Message] = {}
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._number = 0
+        self._barrier = 0
+        self._sent: deque[Message] = deque()
+        self._acknowledged = 0
+        self.waiting_bytes = 0
+        self.sent_bytes = 0
+        #: Whether a message was dropped: the tab cannot catch up any more.
+        self.lost = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all that waits or is kept."""
+        return self.waiting_bytes + self.sent_bytes
+
+    @property
+    def sent(self) -> int:
+        """How many messages have been sent in all."""
+        return self._acknowledged + len(self._sent)
+
+    # Waiting.
+
+    def put(self, message: Message) -> None:
+        """Let a message wait behind those that wait already."""
+        if not isinstance(message, Update):
+            self._append(message)
+            self._barrier = self._number
+            return
+        full = message.values.keys() - message.patches
+        numbers = {number for name in full for number in self._places.get((message.component, name), ())}
+        if len(numbers) == 1 and not message.patches and self._replace(next(iter(numbers)), message):
+            return
+        for number in sorted(numbers):
+            self._reduce(number, full)
+        self._append(message)
+
+    def _append(self, message: Message) -> None:
+        self._number += 1
+        self._waiting[self._number] = message
+        self.waiting_bytes += len(message.frame)
+        if isinstance(message, Update):
+            for name in message.values:
+                self._places.setdefault((message.component, name), []).append(self._number)
+
+    def _replace(self, number: int, message: Update) -> bool:
+        """Put a message into the place of one for the same properties, if that is right."""
+        old = self._waiting[number]
+        assert isinstance(old, Update)
+        if number <= self._barrier or old.values.keys() != message.values.keys():
+            return False
+        self._waiting[number] = message
+        self.waiting_bytes += len(message.frame) - len(old.frame)
+        return True
+
+    def _reduce(self, number: int, names: set[str]) -> None:
+        """Take properties out of a waiting update that a newer value has made needless."""
+        old = self._waiting[number]
+        assert isinstance(old, Update)
+        rest = old.without(names)
+        if rest is None:
+            self._remove(number)
+            return
+        self._waiting[number] = rest
+        self.waiting_bytes += len(rest.frame) - len(old.frame)
+        for name in names & old.values.keys():
+            self._leave(old.component, name, number)
+
+    def _remove(self, number: int) -> Message:
+        message = self._waiting.pop(number)
+        self.waiting_bytes -= len(message.frame)
+        if isinstance(message, Update):
+            for name in message.values:
+                self._leave(message.component, name, number)
+        return message
+
+    def _leave(self, component: str, name: str, number: int) -> None:
+        places = self._places[component, name]
+        places.remove(number)
+        if not places:
+            del self._places[component, name]
+
+    # Sending.
+
+    def take(self, limit: int) -> list[Message]:
+        """The next messages to send together: one, or several of up to ``limit`` bytes. They count as sent."""
+        taken: list[Message] = []
+        size = 0
+        while self._waiting:
+            number = next(iter(self._waiting))
+            size += len(self._waiting[number].frame)
+            if taken and size > limit:
+                break
+            message = self._remove(number)
+            taken.append(message)
+            self._sent.append(message)
+            self.sent_bytes += len(message.frame)
+        self._trim()
+        return taken
+
+    def _trim(self) -> None:
+        """Forget the oldest of what was sent when it is too much. The last is kept, however large it is."""
+        while len(self._sent) > self._resume_messages or (self.sent_bytes > self._resume_bytes and len(self._sent) > 1):
+            self._forget()
+
+    def _forget(self) -> None:
+        self.sent_bytes -= len(self._sent.popleft().frame)
+        self._acknowledged += 1
+
+    def acknowledge(self, received: int) -> None:
+        """The client has received so many messages in all."""
+        while self._sent and self._acknowledged < received:
+            self._forget()
+
+    # Coming back.
+
+    def rewind(self, received: int) -> bool:
+        """Let wait again what was sent and not received.
+
+        Args:
+            received: How many messages the client has received in all.
+
+        Returns:
+            False when something of it is gone.
+        """
+        if self.lost or not self._acknowledged <= received <= self.sent:
+            return False
+        self.acknowledge(received)
+        again = [*self._sent, *self._waiting.values()]
+        self._sent.clear()
+        self.sent_bytes = 0
+        self._clear_waiting()
+        for message in again:
+            self._append(message)
+            if not isinstance(message, Update):
+                self._barrier = self._number
+        return True
+
+    @property
+    def over(self) -> bool:
+        """Whether more is kept for a tab that is away than the resume window allows."""
+        return len(self._sent) + len(self._waiting) > self._resume_messages or self.size > self._resume_bytes
+
+    def lose(self) -> None:
+        """Drop everything: the tab begins anew when it comes back."""
+        self.lost = True
+        self._clear_waiting()
+        self._sent.clear()
+        self.sent_bytes = 0
+
+    def _clear_waiting(self) -> None:
+        self._waiting.clear()
+        self._places.clear()
+        self.waiting_bytes = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._waiting.values())
+
+
+def join(messages: list[Message]) -> bytes:
+    """The frame of several messages."""
+    if len(messages) == 1:
+        return messages[0].frame
+    return b"[%b]" % b",".join([message.frame for message in messages])

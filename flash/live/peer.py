@@ -1,0 +1,194 @@
+"""Who is at the other end of a link: Flash's client, which is one tab, or Dash's worker, which speaks for several."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from . import protocol
+from .clients import TooManyClients
+from .connection import Connection
+from .link import Link, WorkerLink
+from .protocol import CloseCode
+
+if TYPE_CHECKING:
+    from .live import Live
+
+logger = logging.getLogger("flash")
+
+#: After so many frames that were refused the link is closed.
+_REFUSALS = 10
+
+
+class Rate:
+    """How many messages a peer may still send: it fills again with time.
+
+    Args:
+        per_second: Messages per second, on average.
+        burst: How many may come at once.
+    """
+
+    __slots__ = ("_at", "_burst", "_left", "_per_second")
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = float(burst)
+        self._left = float(burst)
+        self._at = 0.0
+
+    def take(self, count: int, now: float) -> bool:
+        """Whether ``count`` messages may pass at the time ``now``, in seconds."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        self._left -= count
+        return self._left >= 0
+
+
+class Peer:
+    """The other end of one link, told apart by its first message.
+
+    Args:
+        live: The app's live room.
+        link: The link.
+    """
+
+    __slots__ = ("_connection", "_link", "_live", "_pages", "_rate", "_refusals")
+
+    def __init__(self, live: Live, link: Link) -> None:
+        self._live = live
+        self._link = link
+        self._rate = Rate(live.settings.rate, live.settings.burst)
+        self._refusals = 0
+        self._connection: Connection | None = None
+        #: The pages of Dash's worker, once it has turned out to be one.
+        self._pages: dict[str, Connection] | None = None
+
+    async def receive(self, frame: str | bytes) -> None:
+        """Take one text frame of the other end."""
+        now = self._live.loop.time()
+        try:
+            if not self._rate.take(1, now):
+                return self._fail(CloseCode.TOO_FAST, "too many messages")
+            messages = protocol.decode(frame)
+        except protocol.Malformed as error:
+            return await self._refuse(CloseCode.MALFORMED, str(error))
+        if len(messages) > 1 and not self._rate.take(len(messages) - 1, now):
+            return self._fail(CloseCode.TOO_FAST, "too many messages")
+        for message in messages:
+            await self._handle(message)
+
+    async def _handle(self, message: Any) -> None:
+        if self._connection is not None:
+            await handle(self._connection, self._link, message)
+        elif self._pages is None and isinstance(message, (protocol.Hello, protocol.Resume)):
+            try:
+                self._connection, welcome = greet(self._live, self._link, message)
+            except TooManyClients:
+                return self._fail(CloseCode.TOO_MANY, "too many clients")
+            self._connection.attach(self._link, welcome)
+        else:
+            await self._handle_of_worker(message)
+
+    async def _handle_of_worker(self, message: Any) -> None:
+        if isinstance(message, protocol.Heartbeat):
+            await self._link.send(protocol.HEARTBEAT_ACK)
+        elif isinstance(message, (protocol.CallbackRequest, protocol.GetPropsResponse)):
+            try:
+                connection = self._page(message.rendererId)
+            except TooManyClients:
+                return self._fail(CloseCode.TOO_MANY, "too many clients")
+            if isinstance(message, protocol.CallbackRequest):
+                connection.requests.take(message)
+            else:
+                connection.requests.answered(message)
+        else:
+            await self._refuse(CloseCode.MALFORMED, "This message is not for the first of a connection.")
+
+    def _page(self, renderer_id: str) -> Connection:
+        """The connection of one of the worker's pages."""
+        if self._pages is None:
+            self._pages = {}
+        connection = self._pages.get(renderer_id)
+        if connection is None or connection.gone:
+            link = WorkerLink(self._link, renderer_id)
+            connection = self._live.arrive(link, renderer_id, None)
+            connection.attach(link)
+            self._pages[renderer_id] = connection
+        return connection
+
+    async def _refuse(self, code: CloseCode, message: str) -> None:
+        """Refuse one frame. The connection stays open, unless that has happened often."""
+        logger.warning("A frame of the live connection was refused: %s", message)
+        self._refusals += 1
+        if self._refusals >= _REFUSALS:
+            return self._fail(code, "too many refused frames")
+        await self._link.send(protocol.refused(code, message))
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        logger.warning("A live connection was closed with %d: %s.", code, reason)
+        self._link.close(code, reason)
+
+    def ended(self, closed_by_page: bool) -> None:
+        """The link is closed.
+
+        Args:
+            closed_by_page: Whether the page has closed it, and not a fault on the way.
+        """
+        for connection in [self._connection] if self._connection else list((self._pages or {}).values()):
+            # Dash's worker cannot resume.
+            mine = self._pages is not None or connection.link is self._link
+            if mine and (closed_by_page or self._pages is not None):
+                connection.leave()
+            else:
+                connection.detach(self._link)
+
+
+def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
+    """The connection of a page that says ``hello`` or ``resume``, and the welcome to answer it with.
+
+    Raises:
+        TooManyClients: It is a new client, and there are too many.
+    """
+    if isinstance(message, protocol.Resume):
+        connection = live.returning(message.client, message.key)
+        if connection is not None:
+            if not live.guard.accepts(message.ticket, connection.client.user):
+                connection = None
+            elif connection.rewind(message.received):
+                connection.came_back(link)
+                return connection, live.welcome(connection, recovered=True)
+            else:
+                connection.leave()
+    connection = live.arrive(link, message.rendererId, message.endId, message.path)
+    return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
+
+
+async def handle(connection: Connection, link: Link, message: Any) -> None:
+    """Take one message of a page that has been welcomed."""
+    connection.heard()
+    match message:
+        case protocol.CallbackRequest():
+            # Before the function runs: a page that has not seen this sends the request again.
+            await link.send(protocol.ack(message.requestId))
+            if connection.link is link:
+                connection.requests.take(message)
+        case protocol.GetPropsResponse():
+            await link.send(protocol.ack(message.requestId))
+            connection.requests.answered(message)
+        case protocol.Ack():
+            connection.acknowledge(message.received)
+        case protocol.HeartbeatAck():
+            if message.received is not None:
+                connection.acknowledge(message.received)
+        case protocol.Heartbeat():
+            await link.send(protocol.HEARTBEAT_ACK)
+        case protocol.Ticket():
+            if connection.live.guard.accepts(message.ticket, connection.client.user):
+                connection.renewed()
+            else:
+                connection.live.ticket_missing(connection)
+        case protocol.Bye():
+            connection.leave()
+            link.close(CloseCode.DONE)
+        case _:
+            await link.send(protocol.refused(CloseCode.MALFORMED, "The page has been welcomed already."))

@@ -1,0 +1,171 @@
+"""The callback requests of one tab: each runs once, however often it comes, and gets one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from dash.exceptions import PreventUpdate
+
+from .. import _dash
+from ..context import Requester
+from ..exceptions import PoolFull, RequestRefused, SetupPending, new_error_id
+from ..pool import serving_loop
+from . import protocol
+from .callback import LiveCallback
+from .outbox import Message
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+logger = logging.getLogger("flash")
+
+#: How many ids of requests are remembered. A client repeats only those that it has not seen acknowledged.
+_REMEMBERED = 1000
+
+
+class Requests:
+    """What one tab has asked, and the tasks that answer it.
+
+    Args:
+        connection: The tab's connection.
+    """
+
+    __slots__ = ("_connection", "_endless", "_seen", "_tasks", "_waiting")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seen: dict[str, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._endless: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def take(self, request: protocol.CallbackRequest) -> None:
+        """Begin to answer a request, unless it has come before. It must have been acknowledged."""
+        if request.requestId in self._seen:
+            return
+        self._remember(request.requestId)
+        connection = self._connection
+        if len(self._tasks) >= connection.live.settings.requests:
+            connection.push(Message(protocol.failed(request.requestId, "Too many callbacks of this page run at once.")))
+            return
+        link = connection.link
+        assert link is not None
+        task = asyncio.get_running_loop().create_task(self._answer(request), context=link.handshake.context.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if connection.live.app.is_persistent(request.payload.get("output")):
+            self._endless.add(task)
+            task.add_done_callback(self._endless.discard)
+
+    def _remember(self, request_id: str) -> None:
+        self._seen[request_id] = None
+        if len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+    async def _answer(self, request: protocol.CallbackRequest) -> None:
+        frame = await self._run(request)
+        self._connection.push(Message(frame))
+
+    async def _run(self, request: protocol.CallbackRequest) -> bytes:
+        """The frame that answers a request, whatever happens while it runs."""
+        request_id = request.requestId
+        app = self._connection.live.app
+        try:
+            _dash.current_app.set(app)
+            serving_loop.set(asyncio.get_running_loop())
+            if not app.flash_setup.done:
+                await app.flash_setup.ensure()
+            return protocol.answered(request_id, await self._result(request))
+        except (PreventUpdate, _dash.WebsocketDisconnected):
+            return protocol.prevented(request_id)
+        except RequestRefused as refused:
+            logger.warning("A live callback request was refused: %s", refused.reason)
+            return protocol.failed(request_id, refused.reason)
+        except (PoolFull, SetupPending) as error:
+            logger.error("A live callback request was refused: %s", error)
+            return protocol.failed(request_id, "The server is busy. Try again in a moment.")
+        except Exception as error:
+            return protocol.failed(request_id, self._describe(error, request))
+
+    async def _result(self, request: protocol.CallbackRequest) -> bytes:
+        connection = self._connection
+        link = connection.link
+        assert link is not None
+        app = connection.live.app
+        requester = Requester(
+            client=connection.client,
+            cookies=dict(link.handshake.cookies),
+            headers=dict(link.handshake.headers),
+            args=connection.live.query_of(connection.client.path),
+            path=connection.client.path,
+            remote=link.handshake.address,
+            origin=link.handshake.origin,
+            websocket=LiveCallback(connection),
+        )
+        if not app.allowed_live(request.payload.get("output")):
+            raise RequestRefused(403, "This callback is not declared with websocket=True.")
+        return await app.answer(app.flash_dispatcher.read(request.payload, requester))
+
+    def _describe(self, error: Exception, request: protocol.CallbackRequest) -> str:
+        app = self._connection.live.app
+        error = app.explained(error)
+        error_id = new_error_id()
+        logger.error("The callback %r failed. Error id: %s", request.payload.get("output"), error_id, exc_info=error)
+        if app.debugging:
+            return f"{type(error).__name__}: {error} (error id {error_id}; the server's log has the traceback)"
+        return f"The callback failed. Error id: {error_id}"
+
+    # Properties of the page.
+
+    async def ask(self, request_id: str, component_id: str, prop: str, seconds: float) -> Any:
+        """Ask the page for a property.
+
+        Raises:
+            TimeoutError: No answer came in so many ``seconds``.
+            WebsocketDisconnected: The client is gone.
+        """
+        if self._connection.gone:
+            raise _dash.disconnected()
+        answer = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            self._connection.push(Message(protocol.get_props(request_id, component_id, [prop])))
+            async with asyncio.timeout(seconds):
+                values = await answer
+        except TimeoutError:
+            raise TimeoutError(f"Timeout waiting for {component_id}.{prop}") from None
+        finally:
+            del self._waiting[request_id]
+        if values is None:
+            raise _dash.disconnected()
+        return values.get(prop)
+
+    def answered(self, response: protocol.GetPropsResponse) -> None:
+        """The page has answered a question."""
+        waiting = self._waiting.get(response.requestId)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(response.payload or {})
+
+    # The end.
+
+    def cancel(self) -> None:
+        """Cancel all that runs, because the client is gone."""
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(None)
+        for task in self._tasks:
+            task.cancel()
+
+    def cancel_endless(self) -> None:
+        """Cancel what would never end by itself: callbacks that were declared as persistent."""
+        for task in self._endless:
+            task.cancel()
+
+    async def finish(self) -> None:
+        """Wait until all that runs has been answered."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
