@@ -132,6 +132,9 @@ class Flash(_dash.DashSeam):
 
     def _add_live_routes(self) -> None:
         self.add_route("_flash/live", self.flash_live.guard.serve_ticket)
+        self.add_route("_flash/live/stream", self.flash_live.downlinks.serve_stream)
+        self.add_route("_flash/live/poll", self.flash_live.downlinks.serve_poll)
+        self.add_route("_flash/live/send", self.flash_live.downlinks.serve_send, ("POST",))
         self.add_route(f"_flash/{script_name()}", serve_script)
 
     def _attach(self, server: Quart) -> None:

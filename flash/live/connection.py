@@ -17,6 +17,7 @@ from .clients import Client
 from .link import Link, LinkLost, WorkerLink
 from .outbox import Message, Outbox, Update, join
 from .protocol import CloseCode
+from .rate import Rate
 from .requests import Requests
 
 if TYPE_CHECKING:
@@ -75,9 +76,11 @@ class Connection:
         "_writer",
         "client",
         "end_id",
+        "handshake",
         "key",
         "live",
         "outbox",
+        "post_rate",
         "renderer_id",
         "requests",
         "state",
@@ -86,7 +89,7 @@ class Connection:
     def __init__(
         self, live: Live, client_id: str, key: str, renderer_id: str, end_id: str | None, link: Link, path: str = ""
     ) -> None:
-        handshake = link.handshake
+        handshake = self.handshake = link.handshake
         self.live = live
         self.key = key
         self.renderer_id = renderer_id
@@ -104,6 +107,8 @@ class Connection:
         self.outbox = Outbox(settings.resume_messages, settings.resume_bytes)
         self.requests = Requests(self)
         self.state = State.AWAY
+        #: Bounds the messages that come by POST; made with the first.
+        self.post_rate: Rate | None = None
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self._control: list[bytes] = []
@@ -146,6 +151,7 @@ class Connection:
         if self._link is not None:
             self._drop_link(CloseCode.REPLACED)
         self._link = link
+        self.handshake = link.handshake
         self.state = State.HERE
         self._cancel_timers()
         self._heard_at = self._loop.time()

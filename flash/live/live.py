@@ -21,6 +21,7 @@ from ..pool import serving_loop
 from . import protocol
 from .clients import Client, Clients, TooManyClients
 from .connection import Connection
+from .fallback import Downlinks
 from .guard import Guard
 from .link import Link
 from .outbox import Message
@@ -51,6 +52,7 @@ class Live:
         self.settings = settings
         self.guard = Guard(app, identify)
         self.clients = Clients()
+        self.downlinks = Downlinks(self)
         #: Names this run of the server process.
         self.epoch = secrets.token_hex(8)
         self.handlers: list[Callable[[Client, bool], Any]] = []
@@ -249,6 +251,7 @@ class Live:
         self.stopping = True
         ending = [self._end(client._connection) for client in self.clients if client._connection is not None]
         await asyncio.gather(*ending)
+        self.downlinks.close()
 
     async def _end(self, connection: Connection) -> None:
         connection.say(protocol.bye(random.randint(*_RETRY), "The server ends."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from . import protocol
@@ -10,6 +11,7 @@ from .clients import TooManyClients
 from .connection import Connection
 from .link import Link, WorkerLink
 from .protocol import CloseCode
+from .rate import Rate
 
 if TYPE_CHECKING:
     from .live import Live
@@ -18,30 +20,6 @@ logger = logging.getLogger("flash")
 
 #: After so many frames that were refused the link is closed.
 _REFUSALS = 10
-
-
-class Rate:
-    """How many messages a peer may still send: it fills again with time.
-
-    Args:
-        per_second: Messages per second, on average.
-        burst: How many may come at once.
-    """
-
-    __slots__ = ("_at", "_burst", "_left", "_per_second")
-
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = float(burst)
-        self._left = float(burst)
-        self._at = 0.0
-
-    def take(self, count: int, now: float) -> bool:
-        """Whether ``count`` messages may pass at the time ``now``, in seconds."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        self._left -= count
-        return self._left >= 0
 
 
 class Peer:
@@ -79,7 +57,9 @@ class Peer:
 
     async def _handle(self, message: Any) -> None:
         if self._connection is not None:
-            await handle(self._connection, self._link, message)
+            await handle(self._connection, message, self._link.send)
+            if self._connection.gone:
+                self._link.close(CloseCode.DONE)
         elif self._pages is None and isinstance(message, (protocol.Hello, protocol.Resume)):
             try:
                 self._connection, welcome = greet(self._live, self._link, message)
@@ -163,17 +143,22 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
 
 
-async def handle(connection: Connection, link: Link, message: Any) -> None:
-    """Take one message of a page that has been welcomed."""
+async def handle(connection: Connection, message: Any, reply: Callable[[bytes], Awaitable[None]]) -> None:
+    """Take one message of a page that has been welcomed.
+
+    Args:
+        connection: The page's connection.
+        message: The message.
+        reply: Sends a message that is not numbered.
+    """
     connection.heard()
     match message:
         case protocol.CallbackRequest():
             # Before the function runs: a page that has not seen this sends the request again.
-            await link.send(protocol.ack(message.requestId))
-            if connection.link is link:
-                connection.requests.take(message)
+            await reply(protocol.ack(message.requestId))
+            connection.requests.take(message)
         case protocol.GetPropsResponse():
-            await link.send(protocol.ack(message.requestId))
+            await reply(protocol.ack(message.requestId))
             connection.requests.answered(message)
         case protocol.Ack():
             connection.acknowledge(message.received)
@@ -181,7 +166,7 @@ async def handle(connection: Connection, link: Link, message: Any) -> None:
             if message.received is not None:
                 connection.acknowledge(message.received)
         case protocol.Heartbeat():
-            await link.send(protocol.HEARTBEAT_ACK)
+            await reply(protocol.HEARTBEAT_ACK)
         case protocol.Ticket():
             if connection.live.guard.accepts(message.ticket, connection.client.user):
                 connection.renewed()
@@ -189,6 +174,5 @@ async def handle(connection: Connection, link: Link, message: Any) -> None:
                 connection.live.ticket_missing(connection)
         case protocol.Bye():
             connection.leave()
-            link.close(CloseCode.DONE)
         case _:
-            await link.send(protocol.refused(CloseCode.MALFORMED, "The page has been welcomed already."))
+            await reply(protocol.refused(CloseCode.MALFORMED, "The page has been welcomed already."))

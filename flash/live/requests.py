@@ -53,9 +53,8 @@ class Requests:
         if len(self._tasks) >= connection.live.settings.requests:
             connection.push(Message(protocol.failed(request.requestId, "Too many callbacks of this page run at once.")))
             return
-        link = connection.link
-        assert link is not None
-        task = asyncio.get_running_loop().create_task(self._answer(request), context=link.handshake.context.copy())
+        context = connection.handshake.context.copy()
+        task = asyncio.get_running_loop().create_task(self._answer(request), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if connection.live.app.is_persistent(request.payload.get("output")):
@@ -94,17 +93,15 @@ class Requests:
 
     async def _result(self, request: protocol.CallbackRequest) -> bytes:
         connection = self._connection
-        link = connection.link
-        assert link is not None
-        app = connection.live.app
+        app, handshake = connection.live.app, connection.handshake
         requester = Requester(
             client=connection.client,
-            cookies=dict(link.handshake.cookies),
-            headers=dict(link.handshake.headers),
+            cookies=dict(handshake.cookies),
+            headers=dict(handshake.headers),
             args=connection.live.query_of(connection.client.path),
             path=connection.client.path,
-            remote=link.handshake.address,
-            origin=link.handshake.origin,
+            remote=handshake.address,
+            origin=handshake.origin,
             websocket=LiveCallback(connection),
         )
         if not app.allowed_live(request.payload.get("output")):
