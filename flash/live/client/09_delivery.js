@@ -1,0 +1,160 @@
+(function () {
+    "use strict";
+    const live = (globalThis.FlashLive = globalThis.FlashLive || {});
+
+    /** How long messages wait for the carrier before answers may go first. */
+    const CARRIER_MS = 2000;
+
+    /**
+     * Hands the server's messages to Dash's renderer: in their order, one in each task, from the time that the layout is
+     * there.
+     *
+     * One in each task, because the renderer applies an answer some microtasks later: a newer `set_props` in the same task
+     * would be overwritten by it.
+     */
+    live.Delivery = class Delivery {
+        /**
+         * @param {Object} parts
+         * @param {Window} parts.window
+         * @param {live.Log} parts.log
+         * @param {live.Macrotasks} parts.tasks
+         * @param {live.Worker} parts.worker
+         * @param {live.Renderer} parts.renderer
+         * @param {live.Carrier} parts.carrier
+         */
+        constructor({window, log, tasks, worker, renderer, carrier}) {
+            Object.assign(this, {window, log, tasks, worker, renderer, carrier});
+            this.parking = new live.Parking(log);
+            this.lookout = new live.Lookout(window, () => this._unpark());
+            this.queue = [];
+            this.mounted = false;
+            this.restarting = false;
+            this.scheduled = false;
+            this.patience = null;
+        }
+
+        /**
+         * Deliver a message after those that wait.
+         * @param {Object} message
+         */
+        push(message) {
+            this.queue.push(message);
+            this.schedule();
+        }
+
+        /** Say that the layout is there: the renderer has asked for a callback. */
+        mount() {
+            this.mounted = true;
+            this.schedule();
+        }
+
+        /** Have the renderer start its callbacks without inputs again, as soon as it waits for no answer. */
+        restart() {
+            this.restarting = true;
+            this.schedule();
+        }
+
+        /** Go on in the next task, if there is something to do. */
+        schedule() {
+            if (!this.scheduled && this.mounted) {
+                this.scheduled = true;
+                this.tasks.run(() => this._step());
+            }
+        }
+
+        _step() {
+            this.scheduled = false;
+            if (this.carrier.spent) {
+                this.log.guarded("The carrier could not be armed again.", () => this.carrier.rearm())();
+                this.schedule();
+            } else if (this.restarting && this.worker.unanswered.size === 0 && this.queue.length === 0) {
+                this._restart();
+            } else if (this._deliverNext()) {
+                this._patienceOver();
+                this.schedule();
+                if (!this.parking.empty) {
+                    this.lookout.start();
+                }
+            }
+        }
+
+        /** Deliver one message, after parking those whose components are not there. Returns whether there was one. */
+        _deliverNext() {
+            while (this.queue.length > 0) {
+                const message = this.queue[0];
+                if (message.type !== "set_props") {
+                    this.queue.shift();
+                    this.worker.post(message);
+                    return true;
+                }
+                if (!this.renderer.find(message.payload.componentId)) {
+                    this.parking.park(this.queue.shift());
+                    this.lookout.start();
+                } else if (this.parking.holds(message.payload.componentId)) {
+                    this.queue.unshift(...this.parking.take(message.payload.componentId));
+                } else {
+                    return this._set(message);
+                }
+            }
+            return false;
+        }
+
+        _set(message) {
+            const {componentId, props} = message.payload;
+            if (!message.components) {
+                this.queue.shift();
+                this.worker.post(message);
+                return true;
+            }
+            if (!this.carrier.ready) {
+                this._wait();
+                return false;
+            }
+            this.queue.shift();
+            this.log.guarded(`The components for ${componentId} could not be set.`, () =>
+                this.carrier.deliver(componentId, props)
+            )();
+            return true;
+        }
+
+        /** Wait for the carrier. With all of the renderer's slots taken it comes only after an answer, so one goes first. */
+        _wait() {
+            if (this.patience !== null) {
+                return;
+            }
+            this.patience = this.window.setTimeout(() => {
+                this.patience = null;
+                const place = this.queue.findIndex(message => message.type === "callback_response");
+                if (place >= 0) {
+                    this.queue.unshift(...this.queue.splice(place, 1));
+                }
+                this.carrier.spent = !this.carrier.ready;
+                this.schedule();
+            }, CARRIER_MS);
+        }
+
+        _patienceOver() {
+            this.window.clearTimeout(this.patience);
+            this.patience = null;
+        }
+
+        /** Deliver what is kept for components that have come. Returns whether some have not. */
+        _unpark() {
+            const ready = [...this.parking.ids.keys()].filter(id => this.renderer.find(id));
+            const messages = ready.flatMap(id => this.parking.take(id));
+            if (messages.length > 0) {
+                // They are older than what waits.
+                this.queue.unshift(...messages);
+                this.schedule();
+            }
+            return !this.parking.empty;
+        }
+
+        _restart() {
+            this.restarting = false;
+            this.worker.restart();
+            this.carrier.forget();
+            this.schedule();
+        }
+    };
+})();

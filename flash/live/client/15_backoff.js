@@ -1,0 +1,53 @@
+(function () {
+    "use strict";
+    const live = (globalThis.FlashLive = globalThis.FlashLive || {});
+
+    const FIRST_MS = 500;
+    const LONGEST_MS = 30000;
+    const SLOW_MS = 15000;
+    const HIDDEN_MS = 60000;
+    /** A link that has lasted so long was a good one. */
+    const GOOD_MS = 10000;
+
+    /**
+     * How long to wait before the next attempt: doubled after each failure up to half a minute, and by chance anything up to
+     * that, so that the pages of a server that was away do not come back all at once.
+     */
+    live.Backoff = class Backoff {
+        /** @param {Window} window */
+        constructor(window) {
+            this.window = window;
+            this.failures = 0;
+            this.welcomedAt = null;
+        }
+
+        /** An attempt has succeeded. */
+        succeeded() {
+            this.welcomedAt = this.window.Date.now();
+        }
+
+        /**
+         * The milliseconds to wait after a link was lost or could not be had.
+         * @param {Object} why
+         * @param {?number} why.retry What the server has asked for, in milliseconds.
+         * @param {?boolean} why.slowly Whether the server has too much to do.
+         * @returns {number}
+         */
+        next({retry = null, slowly = false} = {}) {
+            if (this.welcomedAt !== null && this.window.Date.now() - this.welcomedAt >= GOOD_MS) {
+                this.failures = 0;
+            }
+            this.welcomedAt = null;
+            const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures, 10));
+            this.failures += 1;
+            const {random} = this.window.Math;
+            let wait = random() * longest;
+            if (retry !== null) {
+                wait = retry * (1 + random() / 2);
+            } else if (slowly) {
+                wait += SLOW_MS;
+            }
+            return this.window.document.hidden ? Math.max(wait, HIDDEN_MS) : wait;
+        }
+    };
+})();

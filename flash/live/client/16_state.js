@@ -1,0 +1,66 @@
+(function () {
+    "use strict";
+    const live = (globalThis.FlashLive = globalThis.FlashLive || {});
+
+    /**
+     * What the page may know of its connection. `window.FlashLive.connection` is one.
+     *
+     * `state` is `{status, recovered, client, transport, since}`: `status` is "connecting", "connected", "reconnecting",
+     * "offline", "signed-out" or "closed"; `recovered` is false from the time that messages were lost; `transport` is
+     * "websocket", "stream", "poll" or null; `since` is when the status has changed, in milliseconds since 1970.
+     */
+    live.State = class State {
+        /**
+         * @param {Window} window
+         * @param {live.Log} log
+         */
+        constructor(window, log) {
+            this.window = window;
+            this.log = log;
+            this.subscribers = new Set();
+            this.state = {status: "connecting", recovered: true, client: null, transport: null, since: this._now()};
+            /** Called when somebody asks for an attempt at once. */
+            this.onretry = () => {};
+        }
+
+        /**
+         * Have a function called with the state, now and whenever it changes.
+         * @param {Function} subscriber
+         * @returns {Function} Call it to unsubscribe.
+         */
+        subscribe(subscriber) {
+            const called = this.log.guarded("A subscriber of the connection's state has failed.", subscriber);
+            this.subscribers.add(called);
+            called(this.state);
+            return () => this.subscribers.delete(called);
+        }
+
+        /** Try to connect now, also when the connection was closed or the user signed out. */
+        retry() {
+            this.onretry();
+        }
+
+        /** Say that what was lost has been dealt with. */
+        resetRecovered() {
+            this.change({recovered: true});
+        }
+
+        /**
+         * Change parts of the state. For the client itself.
+         * @param {Object} parts
+         */
+        change(parts) {
+            const old = this.state;
+            if (Object.keys(parts).every(name => parts[name] === old[name])) {
+                return;
+            }
+            const isNews = "status" in parts && parts.status !== old.status;
+            this.state = Object.freeze({...old, ...parts, since: isNews ? this._now() : old.since});
+            this.subscribers.forEach(subscriber => subscriber(this.state));
+        }
+
+        _now() {
+            return this.window.Date.now();
+        }
+    };
+})();

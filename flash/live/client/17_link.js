@@ -1,0 +1,290 @@
+(function () {
+    "use strict";
+    const live = (globalThis.FlashLive = globalThis.FlashLive || {});
+
+    const OPEN_MS = 3000;
+    const WELCOME_MS = 10000;
+    /** A hidden or frozen page runs its timers late; what has come meanwhile is heard first. */
+    const LATE_MS = 2000;
+    const SLACK_MS = 10000;
+    const WAKE_MS = 300;
+    const PROBE_MS = 5000;
+
+    /** The close codes after which the page stays away, or comes back slowly. All others: it comes back. */
+    const CLOSED = new Set([1000, 4001, 4409]);
+    const SIGNED_OUT = 4401;
+    const TOO_LARGE = 1009;
+    const ABNORMAL = 1006;
+    const SLOWLY = new Set([1008, 4429]);
+
+    /**
+     * The way to the server: it opens a transport, greets, notices when it is dead, and comes back for ever.
+     *
+     *     connecting ──welcome──▶ connected ──lost──▶ reconnecting or offline ──welcome──▶ connected
+     *                                 │                   │
+     *                                 └──refused──▶ signed-out or closed ──retry()──▶ reconnecting
+     *
+     * It needs from its owner: `greeting(ticket)`, the first message of each link, and the handlers `onwelcome(welcome)`,
+     * `onmessage(message)`, `onrefused(message)`, `ontoolarge()` and `onstop(status)`.
+     */
+    live.Link = class Link {
+        /**
+         * @param {Object} parts
+         * @param {Window} parts.window
+         * @param {live.State} parts.state
+         * @param {live.Tickets} parts.tickets
+         * @param {Object} parts.transports Functions that make a transport: `websocket` and `fallback`.
+         */
+        constructor({window, state, tickets, transports}) {
+            Object.assign(this, {window, state, tickets, transports});
+            this.backoff = new live.Backoff(window);
+            this.transport = null;
+            this.welcome = null;
+            this.timers = {};
+            /** Counts attempts; an answer that belongs to an earlier one is out of date. */
+            this.turn = 0;
+            this.stopped = false;
+            this.paused = false;
+            /** What the server has asked for when it said goodbye, in milliseconds, and the time before which it is not there. */
+            this.retryAfter = null;
+            this.awayUntil = 0;
+            this.kind = "websocket";
+            /** How often in a row the WebSocket has failed to be welcomed, and how often it may. */
+            this.misses = 0;
+            this.missesAllowed = 1;
+        }
+
+        /** Connect for the first time: at once, since the server asks itself whether this page may. */
+        start() {
+            this._open(null);
+        }
+
+        /** @returns {boolean} Whether messages can be sent now. */
+        get isOpen() {
+            return this.welcome !== null;
+        }
+
+        /**
+         * Send messages, if the link is open. What must arrive is sent again by the owner after the next welcome.
+         * @param {...Object} messages
+         */
+        send(...messages) {
+            if (this.isOpen && messages.length > 0) {
+                this.transport.send(messages);
+            }
+        }
+
+        /** Try again soon, unless the link is open or the page has to stay away: the network or the user is back. */
+        wake() {
+            if (!this.isOpen && !this.stopped && !this.paused && this.timers.again) {
+                const away = this.awayUntil - this.window.Date.now();
+                this._againIn(Math.max(away, 0) + this.window.Math.random() * WAKE_MS);
+            }
+        }
+
+        /** Ask the server whether it is there, when the network may have changed. */
+        probe() {
+            if (this.isOpen) {
+                const askedAt = this.window.Date.now();
+                this.send({type: "heartbeat"});
+                this._after("probe", PROBE_MS, () => this.heardAt < askedAt && this._lose(ABNORMAL));
+            }
+        }
+
+        /** Try again now, whatever was before. */
+        retry() {
+            if (!this.isOpen) {
+                this.stopped = this.paused = false;
+                this._attempt();
+            }
+        }
+
+        /** Close the link until `retry()`: the browser keeps the page in its back-forward cache. */
+        pause() {
+            this.paused = true;
+            this._drop();
+            this._announce();
+        }
+
+        /** Say goodbye: the page is being left for good. */
+        leave() {
+            if (this.transport) {
+                this.transport.leave();
+            }
+            this._drop();
+            this.stopped = true;
+        }
+
+        /**
+         * Close the link and stay away.
+         * @param {string} status "signed-out" or "closed".
+         */
+        stop(status) {
+            this._drop();
+            this.stopped = true;
+            this.state.change({status, transport: null});
+            this.onstop(status);
+        }
+
+        async _attempt() {
+            this._drop();
+            this._announce();
+            const turn = this.turn;
+            const {ticket, signedOut} = await this.tickets.fetch();
+            if (turn === this.turn) {
+                this._go(ticket, signedOut);
+            }
+        }
+
+        _go(ticket, signedOut) {
+            if (signedOut) {
+                this.stop("signed-out");
+            } else if (ticket === null) {
+                // The server is away, which is why the WebSocket failed too.
+                this.misses = 0;
+                this._again();
+            } else {
+                if (this.isDoubtful) {
+                    this.kind = "fallback";
+                }
+                this._open(ticket);
+            }
+        }
+
+        /** Whether it may be the WebSocket that does not get through, while all else does. */
+        get isDoubtful() {
+            return this.kind === "websocket" && this.misses >= this.missesAllowed;
+        }
+
+        _open(ticket) {
+            this._drop();
+            const transport = this.transports[this.kind]();
+            this.transport = transport;
+            transport.onopen = () => {
+                this._after("welcome", WELCOME_MS, () => this._lose(ABNORMAL));
+                this._clear("open");
+                transport.send([this.greeting(ticket)]);
+            };
+            transport.onmessage = message => this._receive(message);
+            transport.onclose = code => this._lose(code);
+            transport.onrefused = message => this.onrefused(message);
+            if (this.kind === "websocket") {
+                this._after("open", OPEN_MS, () => this._openSlowly());
+            }
+            transport.open();
+        }
+
+        /** The WebSocket has not opened. Where a ticket can be had meanwhile, it is the WebSocket that does not get through. */
+        async _openSlowly() {
+            const {transport} = this;
+            const answer = await this.tickets.fetch();
+            if (transport === this.transport && this.timers.welcome === undefined && !this.isOpen) {
+                this.misses = this.missesAllowed;
+                this._go(answer.ticket, answer.signedOut);
+            }
+        }
+
+        _receive(message) {
+            this.heardAt = this.window.Date.now();
+            if (message.type === "welcome") {
+                this._welcome(message);
+            } else if (message.type === "bye") {
+                this.retryAfter = message.retry;
+            } else {
+                this.onmessage(message);
+            }
+        }
+
+        _welcome(welcome) {
+            this._clear("welcome");
+            this.welcome = welcome;
+            this.backoff.succeeded();
+            // It gets through from here, so one failure alone is no reason to do without a WebSocket.
+            this.misses = 0;
+            this.missesAllowed = 2;
+            this.transport.welcomed(welcome);
+            this._watch(welcome.heartbeat * 1000 + SLACK_MS);
+            this.tickets.renewEvery(welcome.renew, ({ticket, signedOut}) =>
+                signedOut ? this.stop("signed-out") : this.send({type: "ticket", ticket})
+            );
+            this.onwelcome(welcome);
+            this.state.change({status: "connected", client: welcome.client, transport: this.transport.name});
+        }
+
+        /** Notice a link over which nothing comes any more. */
+        _watch(silence) {
+            const check = lateness => {
+                const left = this.heardAt + silence - this.window.Date.now();
+                if (left > 0) {
+                    this._after("silence", left, check);
+                } else if (lateness > LATE_MS) {
+                    this._after("silence", LATE_MS, check);
+                } else {
+                    this._lose(ABNORMAL);
+                }
+            };
+            this._after("silence", silence, check);
+        }
+
+        _lose(code) {
+            if (!this.isOpen) {
+                this.misses += 1;
+            }
+            if (CLOSED.has(code)) {
+                this.stop("closed");
+            } else if (code === SIGNED_OUT) {
+                this.stop("signed-out");
+            } else {
+                if (code === TOO_LARGE) {
+                    this.ontoolarge();
+                }
+                this._again({slowly: SLOWLY.has(code)});
+            }
+        }
+
+        _again({slowly = false} = {}) {
+            this._drop();
+            this._announce();
+            const wait = this.backoff.next({retry: this.retryAfter, slowly});
+            this.awayUntil = this.window.Date.now() + (this.retryAfter || 0);
+            this.retryAfter = null;
+            // Doubts are settled at once.
+            this._againIn(this.isDoubtful ? 0 : wait);
+        }
+
+        _againIn(milliseconds) {
+            this._after("again", milliseconds, () => this._attempt());
+        }
+
+        _drop() {
+            this.turn += 1;
+            Object.keys(this.timers).forEach(name => this._clear(name));
+            this.tickets.stop();
+            this.welcome = null;
+            if (this.transport) {
+                this.transport.close();
+                this.transport = null;
+            }
+        }
+
+        _announce() {
+            const status = this.window.navigator.onLine === false ? "offline" : "reconnecting";
+            this.state.change({status, transport: null});
+        }
+
+        /** Call something later; it learns how many milliseconds too late it is called. */
+        _after(name, milliseconds, called) {
+            this._clear(name);
+            const due = this.window.Date.now() + milliseconds;
+            this.timers[name] = this.window.setTimeout(() => {
+                delete this.timers[name];
+                called(this.window.Date.now() - due);
+            }, milliseconds);
+        }
+
+        _clear(name) {
+            this.window.clearTimeout(this.timers[name]);
+            delete this.timers[name];
+        }
+    };
+})();

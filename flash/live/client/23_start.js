@@ -1,0 +1,54 @@
+(function () {
+    "use strict";
+    const live = (globalThis.FlashLive = globalThis.FlashLive || {});
+
+    /**
+     * Put the parts together and connect.
+     * @param {Window} window
+     * @param {Object} config `{socket, live, callbacks, carrier, indicator, onGap, retry}`, as the server has written it.
+     * @returns {live.Client}
+     */
+    live.start = function (window, config) {
+        const log = new live.Log(window);
+        const rendererId = live.randomId(window);
+        const state = new live.State(window, log);
+        const renderer = new live.Renderer(window);
+        const worker = new live.Worker(log);
+        const carrier = new live.Carrier(config.carrier, renderer, worker);
+        const tasks = new live.Macrotasks(window);
+        const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
+        const posts = new live.Posts(window, `${config.live}/send`);
+        const tickets = new live.Tickets(window, config.live);
+        const transports = {websocket: () => new live.Socket(window, log, socketUrl(window, config), posts)};
+        const link = new live.Link({window, state, tickets, transports});
+        state.onretry = () => link.retry();
+
+        worker.install(window);
+        const client = new live.Client({
+            window, config, rendererId, state, renderer, worker, carrier, delivery, link,
+        });
+        live.connection = state;
+        link.start();
+        return client;
+    };
+
+    /**
+     * An id that nobody else has: 32 hexadecimal digits.
+     * @param {Window} window
+     * @returns {string}
+     */
+    live.randomId = function (window) {
+        const bytes = window.crypto.getRandomValues(new Uint8Array(16));
+        return Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
+    };
+
+    function socketUrl({location}, {socket}) {
+        return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${socket}`;
+    }
+
+    // Under Node the tests start it.
+    const script = typeof document === "undefined" ? null : document.currentScript;
+    if (script && script.dataset.config) {
+        live.start(globalThis, JSON.parse(script.dataset.config));
+    }
+})();
