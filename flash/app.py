@@ -107,6 +107,8 @@ class Flash(_dash.DashSeam):
         # Dash's switch for asynchronous Flask; here everything is asynchronous, and asgiref is not needed.
         options.pop("use_async", None)
         self._carrier_declared = False
+        #: How many callbacks were declared when it was last looked which of them are persistent, and those.
+        self._persistent: tuple[int, frozenset[str]] | None = None
         super().__init__(**options)
 
     # Construction.
@@ -313,7 +315,7 @@ class Flash(_dash.DashSeam):
         """
         if (user is None) == (client is None):
             raise TypeError("disconnect takes a user or a client: disconnect(user='ann') or disconnect(client=client).")
-        clients = [client] if client is not None else [each for each in self.clients if each.user == user]
+        clients = [client] if client is not None else [each for each in self.flash_live.clients if each.user == user]
         self.flash_live.disconnect(clients)
 
     def opens_connection(self) -> bool:
@@ -360,7 +362,11 @@ class Flash(_dash.DashSeam):
 
     def is_persistent(self, callback_id: Any) -> bool:
         """Whether a callback was declared with ``persistent=True``."""
-        return any(each.get("persistent") and each["output"] == callback_id for each in self.callback_list)
+        declared = self.callback_list
+        if self._persistent is None or self._persistent[0] != len(declared):
+            names = frozenset(each["output"] for each in declared if each.get("persistent"))
+            self._persistent = len(declared), names
+        return callback_id in self._persistent[1]
 
     # Callbacks.
 

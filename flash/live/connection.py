@@ -97,8 +97,8 @@ class Connection:
         self.client = Client(
             client_id,
             address=handshake.address,
-            headers=dict(handshake.headers),
-            cookies=dict(handshake.cookies),
+            headers=handshake.headers,
+            cookies=handshake.cookies,
             user=handshake.user,
             path=path,
             connection=self,

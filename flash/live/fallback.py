@@ -290,7 +290,7 @@ class Downlinks:
         except TimeoutError:
             raise RequestRefused(409, "Nobody listens to the stream. Open it first.") from None
         handshake = Handshake(
-            cookies=request.cookies,
+            cookies=dict(request.cookies),
             headers=dict(request.headers),
             address=request.remote_addr,
             user=await self._live.guard.user(),

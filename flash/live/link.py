@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -30,8 +30,8 @@ class Handshake:
         context: The context variables in which callbacks run: Quart's ``websocket`` or ``request`` among them.
     """
 
-    cookies: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     address: str | None = None
     user: str | None = None
     context: Context = field(default_factory=copy_context)

@@ -117,7 +117,7 @@ class Live:
             self, secrets.token_urlsafe(16), secrets.token_urlsafe(24), renderer_id, self._signed(end_id), link, path
         )
         self.clients.add(connection.client, connection.end_id)
-        self._tell(connection, link, True)
+        self._tell(connection, True)
         return connection
 
     def returning(self, client_id: str, key: str) -> Connection | None:
@@ -145,19 +145,19 @@ class Live:
     def departed(self, connection: Connection) -> None:
         """A client is gone."""
         self.clients.remove(connection.client, connection.end_id)
-        self._tell(connection, None, False)
+        self._tell(connection, False)
 
     def _signed(self, end_id: str | None) -> str | None:
         """The page load behind a token of the page, if this server has signed it."""
         return self.app.verified_end_id(end_id)
 
-    def _tell(self, connection: Connection, link: Link | None, arrived: bool) -> None:
+    def _tell(self, connection: Connection, arrived: bool) -> None:
         """Run the connect handlers for a client: after those of its arrival, when it leaves."""
         if not self.handlers:
             return
         client = connection.client
         before = self._presence.get(client.id)
-        context = link.handshake.context.copy() if link else None
+        context = connection.handshake.context.copy()
         task = self.spawn(self._run_handlers(connection, arrived, before), context=context)
         self._presence[client.id] = task
         if not arrived:

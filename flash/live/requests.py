@@ -96,8 +96,8 @@ class Requests:
         app, handshake = connection.live.app, connection.handshake
         requester = Requester(
             client=connection.client,
-            cookies=dict(handshake.cookies),
-            headers=dict(handshake.headers),
+            cookies=handshake.cookies,
+            headers=handshake.headers,
             args=connection.live.query_of(connection.client.path),
             path=connection.client.path,
             remote=handshake.address,

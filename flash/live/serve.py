@@ -88,6 +88,8 @@ class LiveEndpoint:
         if not allowed_origin(headers.get(b"origin"), headers.get(b"host"), scope["scheme"], app.allowed_origins):
             logger.warning("A live connection from another origin was refused.")
             return Verdict(status=403)
+        if self._live.settings.enabled is False:
+            return Verdict(status=403)
         if self._live.stopping:
             return Verdict(status=503, headers=[(b"retry-after", b"2")])
         try:
@@ -99,7 +101,7 @@ class LiveEndpoint:
     async def _talk(self, websocket: Websocket, receive: Receive, send: Send, user: str | None) -> None:
         """Take frames until the socket is closed."""
         handshake = Handshake(
-            cookies=websocket.cookies,
+            cookies=dict(websocket.cookies),
             headers=dict(websocket.headers),
             address=websocket.remote_addr,
             user=user,
