@@ -7,22 +7,17 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from dash import Input, dcc
-from dash.exceptions import PreventUpdate
 from quart import Quart, request
 
 from . import _dash
-from .callbacks import declaration_of
 from .calls import call
-from .context import Requester
 from .dispatch import Dispatcher
 from .encoding import dumps
 from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
 from .layout import resolve_served_layout, served_layout_here, try_layout
-from .live.clients import Client, Clients
+from .live.app import LiveApp
 from .live.live import Live
-from .live.script import CARRIER, script_element, script_name, serve_script
 from .live.serve import LiveEndpoint
 from .live.settings import live_settings
 from .pages import resolve_page
@@ -36,7 +31,7 @@ from .startup import Setup, call_page_function
 CHORE_THREADS = 8
 
 
-class Flash(_dash.DashSeam):
+class Flash(LiveApp):
     """A Dash app that runs asynchronously on Quart.
 
     Takes every argument of :class:`dash.Dash` and means the same by it; ``docs/compatibility.md`` names each
@@ -95,7 +90,7 @@ class Flash(_dash.DashSeam):
         self.flash_views = Pool(callback_threads, "flash-view")
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
-        self.flash_live = Live(self, live_settings(live), identify)
+        self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
         self._max_content_length = max_content_length
@@ -106,9 +101,6 @@ class Flash(_dash.DashSeam):
         options["server"] = server is not False and server is not None
         # Dash's switch for asynchronous Flask; here everything is asynchronous, and asgiref is not needed.
         options.pop("use_async", None)
-        self._carrier_declared = False
-        #: How many callbacks were declared when it was last looked which of them are persistent, and those.
-        self._persistent: tuple[int, frozenset[str]] | None = None
         super().__init__(**options)
 
     # Construction.
@@ -130,14 +122,7 @@ class Flash(_dash.DashSeam):
             self._attach(server)
         self.use_async_pages()
         super().init_app(app, **kwargs)
-        self._add_live_routes()
-
-    def _add_live_routes(self) -> None:
-        self.add_route("_flash/live", self.flash_live.guard.serve_ticket)
-        self.add_route("_flash/live/stream", self.flash_live.downlinks.serve_stream)
-        self.add_route("_flash/live/poll", self.flash_live.downlinks.serve_poll)
-        self.add_route("_flash/live/send", self.flash_live.downlinks.serve_send, ("POST",))
-        self.add_route(f"_flash/{script_name()}", serve_script)
+        self.add_live_routes()
 
     def _attach(self, server: Quart) -> None:
         if self._max_content_length is not None:
@@ -253,121 +238,6 @@ class Flash(_dash.DashSeam):
         props = tool.get("props", {})
         return {**tool, "props": await call(self.flash_pool, props) if callable(props) else props}
 
-    # The live connection.
-
-    @property
-    def clients(self) -> Clients:
-        """The browser tabs that are here or away, as a sequence of :class:`flash.live.clients.Client`.
-
-        From dash_devices. An app that asks for it opens a live connection in its pages from then on; to open it in
-        pages that were loaded earlier too, use ``Flash(live=True)``.
-        """
-        self.flash_live.used = True
-        return self.flash_live.clients
-
-    def push_mods(self, mods: Any, client: Client | None = None) -> None:
-        """Set properties in one tab, or in all of them. From any thread, task or callback; it never waits.
-
-        From dash_devices. Callbacks that listen to the properties fire in each tab that gets them.
-
-        Args:
-            mods: ``{id: {property: value}}``, an ``Output(id, property, value)``, ``{"id", "property", "value"}`` or
-                a list of these. Ids may be dicts in all forms but the first. Values are all that a callback may
-                return: component trees, figures, ``Patch`` ...
-            client: The tab; None for all.
-
-        Raises:
-            TypeError: ``mods`` has another form, or a value has no JSON form.
-
-        Example:
-            >>> app.push_mods({"temperature": {"children": "21.5 °C"}})
-        """
-        self.flash_live.push(mods, client)
-
-    def callback_connect(self, handler: Callable[[Client, bool], Any]) -> Callable[[Client, bool], Any]:
-        """Have a function called when a tab arrives and when it is gone, once each.
-
-        From dash_devices. Handlers are called in the order of their declaration, with the client and True or False.
-        What they return at an arrival is pushed to that client, as :meth:`push_mods` takes it.
-
-        Args:
-            handler: A plain or asynchronous function.
-
-        Example:
-            >>> @app.callback_connect
-            ... def present(client, connect):
-            ...     app.push_mods({"count": {"children": len(app.clients)}})
-        """
-        self.flash_live.handlers.append(handler)
-        return handler
-
-    def disconnect(self, user: str | None = None, client: Client | None = None) -> None:
-        """Close the connections of a user, or of one tab, for good. Their pages show that they are signed out.
-
-        Call it where a user signs out, or loses a right. From any thread; it takes effect within a second.
-
-        Args:
-            user: Whose tabs, as ``identify`` names the user.
-            client: One tab.
-
-        Raises:
-            TypeError: Neither or both are given.
-        """
-        if (user is None) == (client is None):
-            raise TypeError("disconnect takes a user or a client: disconnect(user='ann') or disconnect(client=client).")
-        clients = [client] if client is not None else [each for each in self.flash_live.clients if each.user == user]
-        self.flash_live.disconnect(clients)
-
-    def opens_connection(self) -> bool:
-        """Whether pages open a live connection: the app uses it, or ``live=True`` says so."""
-        live = self.flash_live
-        if live.settings.enabled is not None:
-            return live.settings.enabled
-        declared = [*self.callback_map.values(), *([] if self.flash_setup.done else _dash.global_declarations())]
-        return bool(
-            live.used or live.handlers or self.all_callbacks_live or any(entry.get("websocket") for entry in declared)
-        )
-
-    def live_path(self, name: str) -> str:
-        """The path of ``socket`` or of a page below ``_flash``, as routes see it."""
-        prefix: str = self.config.routes_pathname_prefix
-        return f"{prefix}_dash-ws-callback" if name == "socket" else f"{prefix}_flash/{name}"
-
-    def first_scripts(self) -> str:
-        """The script of the live connection, which must stand before Dash's renderer."""
-        return script_element(self) if self.opens_connection() else ""
-
-    def hidden_components(self) -> list[Any]:
-        """The store behind the callback that carries component trees into the page."""
-        return [dcc.Store(id=CARRIER)] if self.opens_connection() else []
-
-    def declare_carrier(self) -> None:
-        """Declare the callback that carries component trees; the page's script answers it and the server never does."""
-        if self._carrier_declared or not self.opens_connection():
-            return
-        self._carrier_declared = True
-
-        @self.callback(Input(CARRIER, "data"), websocket=True, persistent=True, prevent_initial_call=False, hidden=True)
-        async def carry(data: Any) -> None:
-            raise PreventUpdate
-
-    def repeatable_callbacks(self) -> list[str]:
-        """The ids of the callbacks that were declared with ``retry=True``."""
-        stored = ((name, entry.get("callback")) for name, entry in self.callback_map.items())
-        return [
-            name
-            for name, callback in stored
-            if callback is not None and getattr(declaration_of(callback), "retry", False)
-        ]
-
-    def is_persistent(self, callback_id: Any) -> bool:
-        """Whether a callback was declared with ``persistent=True``."""
-        declared = self.callback_list
-        if self._persistent is None or self._persistent[0] != len(declared):
-            names = frozenset(each["output"] for each in declared if each.get("persistent"))
-            self._persistent = len(declared), names
-        return callback_id in self._persistent[1]
-
     # Callbacks.
 
     def run_stored_callback(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Any:
@@ -381,16 +251,6 @@ class Flash(_dash.DashSeam):
 
     async def _run_to_text(self, request: Any) -> str:
         return (await self.flash_dispatcher.run(request)).decode()
-
-    def callback_context(self, body: dict[str, Any], requester: Requester | None = None) -> Any:
-        """The context that ``ctx`` shows for a request with this body, over HTTP or over the live connection."""
-        if requester is not None:
-            context = self.live_context(body, requester)
-            context.client = requester.client
-        else:
-            context = super().callback_context(body)
-            context.client = self.flash_live.client_of_request(context)
-        return context
 
     async def answer(self, called: Any) -> bytes:
         """Run a callback for the HTTP route or the live connection, and return the JSON that answers it."""

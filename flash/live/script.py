@@ -13,7 +13,7 @@ from quart import Response
 from ..server.assets import Bundle, bundle_of
 
 if TYPE_CHECKING:
-    from ..app import Flash
+    from .app import LiveApp
 
 CLIENT = Path(__file__).parent / "client"
 
@@ -38,7 +38,7 @@ async def serve_script() -> Response:
     return await script().answer(immutable=True)
 
 
-def script_element(app: Flash) -> str:
+def script_element(app: LiveApp) -> str:
     """The element that loads the script, with what the client must know of the app.
 
     It is never inline, so that a Content-Security-Policy without ``unsafe-inline`` lets it through.
