@@ -18,6 +18,8 @@ from ._version import __version__ as __version__
 from .app import Flash as Flash
 from .background import CeleryManager as CeleryManager
 from .background import DiskcacheManager as DiskcacheManager
+from .context import callback_context as callback_context
+from .context import ctx as ctx
 from .server.backend import backend_of as _backend_of
 from .server.notebook import notebook_servers as _notebook_servers
 

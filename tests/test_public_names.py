@@ -14,7 +14,7 @@ from flash import Flash, _dash
 from flash.exceptions import ConfigurationError
 
 #: What Flash has in place of Dash's.
-OWN = {"CeleryManager", "DiskcacheManager", "exceptions"}
+OWN = {"CeleryManager", "DiskcacheManager", "callback_context", "ctx", "exceptions"}
 #: Submodules that ``import dash`` does not load; other tests of this process may have.
 LOADED_LATER = {"mcp", "testing"}
 
@@ -44,7 +44,7 @@ def test_exceptions_are_dashs_and_flashs() -> None:
 def test_the_constructor_takes_all_that_dashs_takes() -> None:
     ours, theirs = (inspect.signature(each).parameters for each in (Flash, _dash.OriginalDash))
     assert set(theirs) <= set(ours)
-    assert set(ours) - set(theirs) == {"callback_threads", "max_content_length", "flask_compat"}
+    assert set(ours) - set(theirs) == {"callback_threads", "max_content_length", "flask_compat", "live", "identify"}
     assert [ours[name].default for name in theirs] == [theirs[name].default for name in theirs]
 
 
