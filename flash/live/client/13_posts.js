@@ -2,7 +2,7 @@
     "use strict";
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
-    /** A POST that the server refused. */
+    /** A POST that the server refused. The status is 0 when it wanted to send the page elsewhere, to sign in. */
     live.PostRefused = class PostRefused extends Error {
         /** @param {number} status */
         constructor(status) {

@@ -19,6 +19,8 @@
             this.window = window;
             this.failures = 0;
             this.welcomedAt = null;
+            /** How many links in a row were lost soon. */
+            this.soonLost = 0;
         }
 
         /** An attempt has succeeded. */
@@ -34,10 +36,7 @@
          * @returns {number}
          */
         next({retry = null, slowly = false} = {}) {
-            if (this.welcomedAt !== null && this.window.Date.now() - this.welcomedAt >= GOOD_MS) {
-                this.failures = 0;
-            }
-            this.welcomedAt = null;
+            this._forgive();
             const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures, 10));
             this.failures += 1;
             const {random} = this.window.Math;
@@ -48,6 +47,16 @@
                 wait += SLOW_MS;
             }
             return this.window.document.hidden ? Math.max(wait, HIDDEN_MS) : wait;
+        }
+
+        /** After a link the failures before it are forgotten, unless links do not last. */
+        _forgive() {
+            if (this.welcomedAt !== null) {
+                const isGood = this.window.Date.now() - this.welcomedAt >= GOOD_MS;
+                this.soonLost = isGood ? 0 : this.soonLost + 1;
+                this.failures = this.soonLost;
+                this.welcomedAt = null;
+            }
         }
     };
 })();

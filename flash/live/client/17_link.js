@@ -45,6 +45,8 @@
             this.turn = 0;
             this.stopped = false;
             this.paused = false;
+            /** Whether the page has been connected or has failed to be: then it is reconnecting. */
+            this.hasFailed = false;
             /** What the server has asked for when it said goodbye, in milliseconds, and the time before which it is not there. */
             this.retryAfter = null;
             this.awayUntil = 0;
@@ -74,20 +76,18 @@
             }
         }
 
-        /** Try again soon, unless the link is open or the page has to stay away: the network or the user is back. */
+        /** The network has come or gone, or somebody looks at the page: try again soon, or see whether the link still lives. */
         wake() {
-            if (!this.isOpen && !this.stopped && !this.paused && this.timers.again) {
+            if (this.isOpen) {
+                this._probe();
+                return;
+            }
+            if (!this.stopped && !this.paused) {
+                this._announce();
+            }
+            if (this.timers.again) {
                 const away = this.awayUntil - this.window.Date.now();
                 this._againIn(Math.max(away, 0) + this.window.Math.random() * WAKE_MS);
-            }
-        }
-
-        /** Ask the server whether it is there, when the network may have changed. */
-        probe() {
-            if (this.isOpen) {
-                const askedAt = this.window.Date.now();
-                this.send({type: "heartbeat"});
-                this._after("probe", PROBE_MS, () => this.heardAt < askedAt && this._lose(ABNORMAL));
             }
         }
 
@@ -99,11 +99,20 @@
             }
         }
 
-        /** Close the link until `retry()`: the browser keeps the page in its back-forward cache. */
+        /** Close the link until `unpause()`: the browser keeps the page in its back-forward cache. */
         pause() {
-            this.paused = true;
-            this._drop();
-            this._announce();
+            if (!this.stopped) {
+                this.paused = true;
+                this._drop();
+                this._announce();
+            }
+        }
+
+        /** Connect again after `pause()`. */
+        unpause() {
+            if (this.paused) {
+                this.retry();
+            }
         }
 
         /** Say goodbye: the page is being left for good. */
@@ -202,6 +211,7 @@
             // It gets through from here, so one failure alone is no reason to do without a WebSocket.
             this.misses = 0;
             this.missesAllowed = 2;
+            this.hasFailed = true;
             this.transport.welcomed(welcome);
             this._watch(welcome.heartbeat * 1000 + SLACK_MS);
             this.tickets.renewEvery(welcome.renew, ({ticket, signedOut}) =>
@@ -226,6 +236,13 @@
             this._after("silence", silence, check);
         }
 
+        /** Ask the server whether it is there. Anything that it says will do. */
+        _probe() {
+            const askedAt = this.window.Date.now();
+            this.send({type: "heartbeat"});
+            this._after("probe", PROBE_MS, () => this.heardAt < askedAt && this._lose(ABNORMAL));
+        }
+
         _lose(code) {
             if (!this.isOpen) {
                 this.misses += 1;
@@ -244,6 +261,8 @@
 
         _again({slowly = false} = {}) {
             this._drop();
+            // While it is in doubt how the server can be reached, the page is still connecting.
+            this.hasFailed = this.hasFailed || !this.isDoubtful;
             this._announce();
             const wait = this.backoff.next({retry: this.retryAfter, slowly});
             this.awayUntil = this.window.Date.now() + (this.retryAfter || 0);
@@ -268,7 +287,8 @@
         }
 
         _announce() {
-            const status = this.window.navigator.onLine === false ? "offline" : "reconnecting";
+            const waiting = this.hasFailed ? "reconnecting" : "connecting";
+            const status = this.window.navigator.onLine === false ? "offline" : waiting;
             this.state.change({status, transport: null});
         }
 

@@ -19,15 +19,20 @@
         const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
         const posts = new live.Posts(window, `${config.live}/send`);
         const tickets = new live.Tickets(window, config.live);
-        const transports = {websocket: () => new live.Socket(window, log, socketUrl(window, config), posts)};
+        const shared = new live.SharedStream(window, log, config.live);
+        const transports = {
+            websocket: () => new live.Socket(window, log, socketUrl(window, config), posts),
+            fallback: () => new live.Fallback(window, shared, posts),
+        };
         const link = new live.Link({window, state, tickets, transports});
-        state.onretry = () => link.retry();
+        const client = new live.Client({window, config, rendererId, state, renderer, worker, carrier, delivery, link});
 
-        worker.install(window);
-        const client = new live.Client({
-            window, config, rendererId, state, renderer, worker, carrier, delivery, link,
-        });
         live.connection = state;
+        state.onretry = () => link.retry();
+        worker.install(window);
+        live.nameHttpCallbacks(window, config.callbacks, rendererId);
+        show(window, config, state);
+        new live.Presence({window, log, state, link, shared}).start();
         link.start();
         return client;
     };
@@ -41,6 +46,14 @@
         const bytes = window.crypto.getRandomValues(new Uint8Array(16));
         return Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
     };
+
+    function show(window, config, state) {
+        const indicator = new live.Indicator(window);
+        state.subscribe(current => indicator.mark(current));
+        if (config.indicator) {
+            state.subscribe(current => indicator.show(current));
+        }
+    }
 
     function socketUrl({location}, {socket}) {
         return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${socket}`;
