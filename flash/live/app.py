@@ -132,11 +132,7 @@ class LiveApp(_dash.DashSeam):
     def repeatable_callbacks(self) -> list[str]:
         """The ids of the callbacks that were declared with ``retry=True``."""
         stored = ((name, entry.get("callback")) for name, entry in self.callback_map.items())
-        return [
-            name
-            for name, callback in stored
-            if callback is not None and getattr(declaration_of(callback), "retry", False)
-        ]
+        return [name for name, callback in stored if callback is not None and declaration_of(callback).retry]
 
     def is_persistent(self, callback_id: Any) -> bool:
         """Whether a callback was declared with ``persistent=True``."""

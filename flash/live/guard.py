@@ -88,6 +88,10 @@ class Guard:
         verdict.passed = verdict.passed and 200 <= verdict.status < 300
         return verdict
 
+    async def passes(self, scope: dict[str, Any]) -> bool:
+        """Whether the guards let a handshake through now."""
+        return (await self.check(scope)).passed
+
     async def serve_ticket(self) -> Response:
         """The view that gives a ticket to a page, and tells a handshake who it is."""
         user = await self.user()

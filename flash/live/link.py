@@ -28,6 +28,7 @@ class Handshake:
         address: The browser's address, as the server sees it.
         user: Who it is, as the guard's request says.
         context: The context variables in which callbacks run: Quart's ``websocket`` or ``request`` among them.
+        still_passes: Asks the guards again, with the same headers; for peers that bring no tickets.
     """
 
     cookies: dict[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Handshake:
     address: str | None = None
     user: str | None = None
     context: Context = field(default_factory=copy_context)
+    still_passes: Callable[[], Awaitable[bool]] | None = None
 
     @property
     def origin(self) -> str | None:

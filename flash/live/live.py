@@ -23,7 +23,7 @@ from .clients import Client, Clients, TooManyClients
 from .connection import Connection
 from .fallback import Downlinks
 from .guard import Guard
-from .link import Link
+from .link import Link, WorkerLink
 from .outbox import Message
 from .protocol import CloseCode
 from .push import updates_of
@@ -229,8 +229,18 @@ class Live:
         return MultiDict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
 
     def ticket_missing(self, connection: Connection) -> None:
-        """A client has not proved in time that it may stay connected."""
-        connection.close(CloseCode.SIGNED_OUT, "no fresh ticket")
+        """A client has not proved in time that it may stay connected. For Dash's worker the guards are asked."""
+        if isinstance(connection.link, WorkerLink):
+            self.spawn(self._ask_again(connection, connection.link))
+        else:
+            connection.close(CloseCode.SIGNED_OUT, "no fresh ticket")
+
+    async def _ask_again(self, connection: Connection, link: WorkerLink) -> None:
+        still_passes = link.handshake.still_passes
+        if still_passes is not None and await still_passes():
+            connection.renewed()
+        else:
+            connection.close(CloseCode.SIGNED_OUT, "signed out")
 
     def disconnect(self, clients: list[Client]) -> None:
         """Close the connections of clients for good: their pages show that they are signed out."""

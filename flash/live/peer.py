@@ -129,18 +129,23 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     Raises:
         TooManyClients: It is a new client, and there are too many.
     """
-    if isinstance(message, protocol.Resume):
-        connection = live.returning(message.client, message.key)
-        if connection is not None:
-            if not live.guard.accepts(message.ticket, connection.client.user):
-                connection = None
-            elif connection.rewind(message.received):
-                connection.came_back(link)
-                return connection, live.welcome(connection, recovered=True)
-            else:
-                connection.leave()
+    lost = _resumable(live, message) if isinstance(message, protocol.Resume) else None
+    if lost is not None and lost.rewind(message.received):
+        lost.came_back(link)
+        return lost, live.welcome(lost, recovered=True)
     connection = live.arrive(link, message.rendererId, message.endId, message.path)
+    if lost is not None:
+        connection.requests.inherit(lost.requests)
+        lost.leave()
     return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
+
+
+def _resumable(live: Live, message: protocol.Resume) -> Connection | None:
+    """The connection that a client names, if it has its key and a ticket of its user."""
+    connection = live.returning(message.client, message.key)
+    if connection is not None and live.guard.accepts(message.ticket, connection.client.user):
+        return connection
+    return None
 
 
 async def handle(connection: Connection, message: Any, reply: Callable[[bytes], Awaitable[None]]) -> None:

@@ -32,11 +32,12 @@ class Requests:
         connection: The tab's connection.
     """
 
-    __slots__ = ("_connection", "_endless", "_seen", "_tasks", "_waiting")
+    __slots__ = ("_connection", "_endless", "_lost", "_seen", "_tasks", "_waiting")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._seen: dict[str, None] = {}
+        self._lost: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._endless: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
@@ -46,10 +47,14 @@ class Requests:
 
     def take(self, request: protocol.CallbackRequest) -> None:
         """Begin to answer a request, unless it has come before. It must have been acknowledged."""
+        connection = self._connection
+        if request.requestId in self._lost:
+            self._lost.discard(request.requestId)
+            connection.push(Message(protocol.failed(request.requestId, "The answer of this callback was lost.")))
+            return
         if request.requestId in self._seen:
             return
         self._remember(request.requestId)
-        connection = self._connection
         if len(self._tasks) >= connection.live.settings.requests:
             connection.push(Message(protocol.failed(request.requestId, "Too many callbacks of this page run at once.")))
             return
@@ -60,6 +65,10 @@ class Requests:
         if connection.live.app.is_persistent(request.payload.get("output")):
             self._endless.add(task)
             task.add_done_callback(self._endless.discard)
+
+    def inherit(self, other: Requests) -> None:
+        """Know the requests of a connection that could not be resumed: none of them runs again."""
+        self._lost = set(other._seen)
 
     def _remember(self, request_id: str) -> None:
         self._seen[request_id] = None

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Quart, Websocket
@@ -79,7 +80,15 @@ class LiveEndpoint:
                 await _refuse(scope, send, Verdict())
                 return
             await send({"type": "websocket.accept"})
-            await self._talk(websocket, receive, send, verdict.user)
+            handshake = Handshake(
+                cookies=dict(websocket.cookies),
+                headers=dict(websocket.headers),
+                address=websocket.remote_addr,
+                user=verdict.user,
+                context=copy_context(),
+                still_passes=partial(live.guard.passes, scope),
+            )
+            await self._talk(SocketLink(send, handshake), websocket, receive)
 
     async def _refusal(self, scope: Any) -> Verdict | None:
         """Why a handshake is refused before the app is asked, or None."""
@@ -98,16 +107,8 @@ class LiveEndpoint:
             return Verdict(status=503, headers=[(b"retry-after", b"5")])
         return None
 
-    async def _talk(self, websocket: Websocket, receive: Receive, send: Send, user: str | None) -> None:
+    async def _talk(self, link: SocketLink, websocket: Websocket, receive: Receive) -> None:
         """Take frames until the socket is closed."""
-        handshake = Handshake(
-            cookies=dict(websocket.cookies),
-            headers=dict(websocket.headers),
-            address=websocket.remote_addr,
-            user=user,
-            context=copy_context(),
-        )
-        link = SocketLink(send, handshake)
         peer = Peer(self._live, link)
         code: int = CloseCode.FAILED
         try:
@@ -118,8 +119,9 @@ class LiveEndpoint:
         except LinkLost:
             pass
         except asyncio.CancelledError:
-            if not link.closed:
-                raise
+            task = asyncio.current_task()
+            if not link.closed or task is None or task.uncancel() > 0:
+                raise  # Not by the link, which has ended this task to leave its wait.
         finally:
             link.forget_reader()
             peer.ended(closed_by_page=code in _CLOSED_BY_PAGE)
