@@ -33,7 +33,13 @@ def allowed_origin(origin: str | None, host: str | None, scheme: str, allowed: I
     try:
         page = urlsplit(origin)
         server = urlsplit(f"//{host or ''}")
-        if page.scheme not in ("http", "https") or page.username is not None or page.path or page.query:
+        if (
+            page.scheme not in ("http", "https")
+            or page.username is not None
+            or page.path
+            or page.query
+            or page.fragment
+        ):
             return False
         if page.scheme == "http" and scheme in ("wss", "https"):
             return False

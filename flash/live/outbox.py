@@ -109,12 +109,15 @@ class Outbox:
             self._barrier = self._number
             return
         full = message.values.keys() - message.patches
-        numbers = {number for name in full for number in self._places.get((message.component, name), ())}
-        if len(numbers) == 1 and not message.patches and self._replace(next(iter(numbers)), message):
-            return
-        for number in sorted(numbers):
-            self._reduce(number, full)
-        self._append(message)
+        numbers = sorted({number for name in full for number in self._places.get((message.component, name), ())})
+        place = None if message.patches else next((number for number in numbers if number > self._barrier), None)
+        for number in numbers:
+            if number != place:
+                self._reduce(number, full)
+        if place is None:
+            self._append(message)
+        else:
+            self._merge(place, message)
 
     def _append(self, message: Message) -> None:
         self._number += 1
@@ -124,15 +127,17 @@ class Outbox:
             for name in message.values:
                 self._places.setdefault((message.component, name), []).append(self._number)
 
-    def _replace(self, number: int, message: Update) -> bool:
-        """Put a message into the place of one for the same properties, if that is right."""
+    def _merge(self, number: int, message: Update) -> None:
+        """Put new values into the place of a waiting update of the same component."""
         old = self._waiting[number]
         assert isinstance(old, Update)
-        if number <= self._barrier or old.values.keys() != message.values.keys():
-            return False
-        self._waiting[number] = message
-        self.waiting_bytes += len(message.frame) - len(old.frame)
-        return True
+        merged = message
+        if added := message.values.keys() ^ old.values.keys():
+            merged = Update(message.component, old.values | message.values, old.patches - message.values.keys())
+        for name in added & message.values.keys():
+            self._places.setdefault((message.component, name), []).append(number)
+        self._waiting[number] = merged
+        self.waiting_bytes += len(merged.frame) - len(old.frame)
 
     def _reduce(self, number: int, names: set[str]) -> None:
         """Take properties out of a waiting update that a newer value has made needless."""
