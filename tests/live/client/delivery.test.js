@@ -1,0 +1,203 @@
+"use strict";
+const test = require("node:test");
+const assert = require("node:assert/strict");
+const {live, FakeWindow, FakeRenderer, setProps, component, patch} = require("./fakes.js");
+
+/** All between the server and the renderer, without a link. */
+function page(...ids) {
+    const window = new FakeWindow();
+    const log = new live.Log(window);
+    const renderer = new live.Renderer(window);
+    const worker = new live.Worker(log);
+    const carrier = new live.Carrier("_flash_carrier", renderer, worker);
+    const tasks = new live.Macrotasks(window);
+    const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
+    worker.onmessage = message => {
+        if (message.type === "callback_request") {
+            delivery.mount();
+            if (carrier.owns(message)) {
+                carrier.park(message);
+                delivery.schedule();
+            }
+        }
+    };
+    worker.install(window);
+    const dash = new FakeRenderer(window, ids).connect();
+    return {window, clock: window.clock, dash, delivery, carrier, worker};
+}
+
+test("nothing is delivered before the layout is there", async () => {
+    const {clock, dash, delivery} = page("a");
+    delivery.push(setProps("a", {x: 1}));
+    await clock.pass(5000);
+    assert.deepEqual(dash.values, []);
+    dash.load();
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: 1}]]);
+});
+
+test("messages are delivered in order, one in each task, so that an answer is not overtaken", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    const requestId = dash.ask("a.x");
+    delivery.push({type: "callback_response", requestId, payload: {status: "ok", data: {response: {a: {x: "older"}}}}});
+    delivery.push(setProps("a", {x: "newer"}));
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: "older"}], ["a", {x: "newer"}]]);
+    assert.equal(dash.props("a").x, "newer");
+});
+
+test("values with components go as the carrier's answer, round after round, in order with the others", async () => {
+    const {clock, dash, delivery} = page("a", "b");
+    dash.load();
+    for (const n of [1, 2, 3]) {
+        delivery.push(setProps("a", {children: component(`t${n}`)}, true));
+        delivery.push(setProps("b", {x: n}));
+    }
+    await clock.pass(100);
+    const entries = dash.log.filter(entry => entry.set).map(({set: [id, props], how}) => [id, how, props.x || props.children.props.id]);
+    assert.deepEqual(entries, [
+        ["a", "tree", "t1"], ["b", "set_props", 1],
+        ["a", "tree", "t2"], ["b", "set_props", 2],
+        ["a", "tree", "t3"], ["b", "set_props", 3],
+    ]);
+});
+
+test("a Patch with components is resolved before it is delivered", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.props("a").children = [component("one")];
+    dash.load();
+    for (const name of ["two", "three"]) {
+        delivery.push(setProps("a", {children: patch(["Append", [], {value: component(name)}])}, true));
+    }
+    await clock.pass(100);
+    assert.deepEqual(dash.props("a").children.map(({props}) => props.id), ["one", "two", "three"]);
+    assert.equal(dash.values[0][1].children.length, 2);
+});
+
+test("a Patch that cannot be resolved stops nothing", async () => {
+    const {window, clock, dash, delivery} = page("a");
+    dash.load();
+    delivery.push(setProps("a", {children: patch(["Append", [], {value: component("x")}])}, true));
+    delivery.push(setProps("a", {children: component("y")}, true));
+    await clock.pass(100);
+    assert.equal(dash.props("a").children.props.id, "y");
+    assert.equal(window.said.length, 1);
+});
+
+test("when an answer must come before the carrier, it does", async () => {
+    const {clock, dash, delivery, carrier, worker} = page("a");
+    dash.load();
+    await clock.run();
+    const requestId = dash.ask("a.x");
+    delivery.push(setProps("a", {children: component("t1")}, true));
+    await clock.run();
+    // All slots of the renderer are taken: the carrier asks only after an answer.
+    clock.timers.clear();
+    delivery.push(setProps("a", {children: component("t2")}, true));
+    delivery.push({type: "callback_response", requestId, payload: {status: "prevent_update"}});
+    await clock.run();
+    assert.equal(carrier.ready, false);
+    assert.equal(worker.unanswered.has(requestId), true);
+    await clock.pass(2100);
+    assert.equal(worker.unanswered.has(requestId), false);
+    assert.equal(dash.props("a").children.props.id, "t2");
+});
+
+test("a carrier that asks again before it was answered is kept once", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    dash.load();
+    delivery.push(setProps("a", {children: component("t")}, true));
+    await clock.pass(100);
+    assert.equal(dash.props("a").children.props.id, "t");
+    assert.equal(dash.pending.size, 1);
+});
+
+test("what is set on components that are not there waits for them, the newest of each property", async () => {
+    const {window, clock, dash, delivery} = page("a");
+    dash.load();
+    delivery.push(setProps("later", {x: 1, y: 1}));
+    delivery.push(setProps("later", {x: 2}));
+    delivery.push(setProps("later", {y: patch(["Add", [], {value: 1}])}));
+    delivery.push(setProps("a", {x: "meanwhile"}));
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: "meanwhile"}]]);
+    dash.mount("later");
+    window.observers.forEach(observer => observer());
+    window.drawFrame();
+    await clock.run();
+    const [, one, two, three] = dash.values;
+    assert.deepEqual([one, two], [["later", {y: 1}], ["later", {x: 2}]]);
+    assert.equal(live.patch.isPatch(three[1].y), true);
+    assert.equal(window.observers.length, 0);
+});
+
+test("what is kept for a component comes before what is newer", async () => {
+    const {clock, dash, delivery} = page();
+    dash.load();
+    delivery.push(setProps("later", {x: 1}));
+    await clock.run();
+    dash.mount("later");
+    delivery.push(setProps("later", {x: 2}));
+    await clock.run();
+    assert.deepEqual(dash.values, [["later", {x: 1}], ["later", {x: 2}]]);
+});
+
+test("dict ids are found, whatever the order of their keys and the letters in them", async () => {
+    const {clock, dash, delivery} = page({type: "é", index: 1});
+    dash.load();
+    delivery.push(setProps('{"index":1,"type":"\\u00e9"}', {x: 1}));
+    delivery.push(setProps('{"index":2,"type":"\\u00e9"}', {x: 2}));
+    const heard = [];
+    const {onmessage} = dash.port;
+    dash.port.onmessage = event => heard.push(event.data.payload) && onmessage(event);
+    await clock.run();
+    assert.deepEqual(heard, [{componentId: '{"index":1,"type":"\\u00e9"}', props: {x: 1}}]);
+});
+
+test("components that change nothing in the document are found too, in hidden pages without frames as well", async () => {
+    const {window, clock, dash, delivery} = page();
+    dash.load();
+    window.document.hidden = true;
+    delivery.push(setProps("store", {data: 1}));
+    await clock.pass(3000);
+    dash.mount("store");
+    await clock.pass(2000);
+    assert.deepEqual(dash.values, [["store", {data: 1}]]);
+});
+
+test("many changes of the document in one frame are one look", async () => {
+    const {window, clock, dash, delivery} = page();
+    dash.load();
+    delivery.push(setProps("later", {x: 1}));
+    await clock.run();
+    window.drawFrame();
+    let looks = 0;
+    const {getLayout} = window.dash_component_api;
+    window.dash_component_api.getLayout = id => (looks += 1) && getLayout(id);
+    for (let n = 0; n < 50; n += 1) {
+        window.observers.forEach(observer => observer());
+    }
+    assert.equal(window.frames.length, 1);
+    window.drawFrame();
+    await clock.run();
+    assert.equal(looks, 1);
+});
+
+test("a restart waits until the renderer waits for nothing, and the carrier lives on", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    const requestId = dash.ask("a.x");
+    await clock.run();
+    delivery.restart();
+    await clock.run();
+    assert.deepEqual(dash.log.filter(entry => entry.heard === "disconnected"), []);
+    delivery.push({type: "callback_response", requestId, payload: {status: "ok", data: {response: {a: {x: 1}}}}});
+    await clock.pass(10);
+    assert.deepEqual(dash.log.filter(({heard}) => heard).map(({heard}) => heard), ["disconnected", "connected"]);
+    assert.equal(dash.props("a").x, 1);
+    delivery.push(setProps("a", {children: component("t")}, true));
+    await clock.pass(10);
+    assert.equal(dash.props("a").children.props.id, "t");
+});

@@ -1,0 +1,64 @@
+"use strict";
+const test = require("node:test");
+const assert = require("node:assert/strict");
+const {live, FakeWindow, setProps, patch} = require("./fakes.js");
+
+function parking() {
+    const window = new FakeWindow();
+    return {window, parking: new live.Parking(new live.Log(window))};
+}
+
+const values = messages => messages.map(({payload}) => payload.props);
+
+test("of each property the newest value is kept, and the Patches after it", () => {
+    const {parking: place} = parking();
+    const [one, two, three] = [1, 2, 3].map(value => patch(["Append", [], {value}]));
+    place.park(setProps("a", {x: one}));
+    place.park(setProps("a", {x: [0]}));
+    place.park(setProps("a", {x: two}));
+    place.park(setProps("a", {y: 1}, true));
+    place.park(setProps("a", {x: three}));
+    const taken = place.take("a");
+    assert.deepEqual(values(taken), [{x: [0]}, {x: two}, {y: 1}, {x: three}]);
+    assert.deepEqual(taken.map(({components}) => components), [false, false, true, false]);
+    assert.equal(place.empty, true);
+    assert.equal(place.holds("a"), false);
+    assert.equal(place.characters, 0);
+});
+
+test("a thousand properties are kept; the oldest goes first, and that is said once", () => {
+    const {window, parking: place} = parking();
+    for (let n = 0; n < 1010; n += 1) {
+        place.park(setProps(`id${n}`, {x: n}));
+    }
+    assert.equal(place.places.size, 1000);
+    assert.equal(place.holds("id9"), false);
+    assert.equal(place.holds("id10"), true);
+    assert.equal(window.said.length, 1);
+    assert.equal(window.said[0][0], "warn");
+});
+
+test("a mebibyte is kept; a property that was set again is not the oldest", () => {
+    const {parking: place} = parking();
+    const large = "x".repeat(400 * 1024);
+    place.park(setProps("a", {x: large}));
+    place.park(setProps("b", {x: large}));
+    place.park(setProps("a", {x: large}));
+    place.park(setProps("c", {x: large}));
+    assert.deepEqual([...place.ids.keys()].sort(), ["a", "c"]);
+});
+
+test("what alone is too large is not kept", () => {
+    const {parking: place} = parking();
+    place.park(setProps("a", {x: "x".repeat(2 * 1024 * 1024)}));
+    assert.equal(place.empty, true);
+});
+
+test("components are taken apart from each other", () => {
+    const {parking: place} = parking();
+    place.park(setProps("a", {x: 1, y: 2}));
+    place.park(setProps("b", {x: 3}));
+    assert.deepEqual(values(place.take("a")), [{x: 1}, {y: 2}]);
+    assert.equal(place.holds("b"), true);
+    assert.deepEqual(place.take("unknown"), []);
+});
