@@ -16,17 +16,17 @@ from dash import Dash, Input, Output, dcc, html
 KINDS = ("flash", "quart", "quart-compress", "fastapi", "flask")
 
 
-def make_app(kind: str) -> Any:
+def make_app(kind: str, **options: Any) -> Any:
     """An app without callbacks: Flash, or Dash with the backend of that name."""
     if kind == "flash":
         from flash import Flash
 
-        return Flash(__name__)
+        return Flash(__name__, **options)
     if kind == "flask":
-        return Dash(__name__, use_async=True)
+        return Dash(__name__, use_async=True, **options)
     if kind == "quart-compress":
-        return Dash(__name__, backend="quart", compress=True)
-    return Dash(__name__, backend=kind)
+        return Dash(__name__, backend="quart", compress=True, **options)
+    return Dash(__name__, backend=kind, **options)
 
 
 class Together:
@@ -68,9 +68,9 @@ class Pauses:
             self.longest = max(self.longest, time.perf_counter() - slept_at - self.EVERY)
 
 
-def build(kind: str) -> Any:
-    """The app of a kind with every callback that the benchmarks send."""
-    app = make_app(kind)
+def build(kind: str, **options: Any) -> Any:
+    """The app of a kind, made with these options, with every callback that the benchmarks send."""
+    app = make_app(kind, **options)
     names = ("async", "plain", "sleep-async", "sleep-plain", "report")
     app.layout = html.Div([dcc.Input(id="in"), dcc.Graph(id="graph"), *(html.Div(id=name) for name in names)])
     together, pauses = Together(), Pauses()
@@ -107,5 +107,5 @@ def build(kind: str) -> Any:
     return app
 
 
-if "BENCHMARK_KIND" in os.environ:
+if os.environ.get("BENCHMARK_KIND") in KINDS:
     server = build(os.environ["BENCHMARK_KIND"]).server

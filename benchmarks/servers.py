@@ -21,12 +21,12 @@ HERE = Path(__file__).parent
 SERVER_CORE = 0
 LOAD_CORE = 1
 
-#: How each server program is started; ``{port}`` is filled in.
+#: How each server program is started; the module of the app and the port are filled in.
 COMMANDS = {
-    "hypercorn": "hypercorn apps:server --bind 127.0.0.1:{port}",
-    "uvicorn": "uvicorn apps:server --port {port} --no-access-log --log-level warning",
-    "granian": "granian --interface asgi --port {port} apps:server",
-    "gunicorn": "gunicorn apps:server --workers 1 --threads 40 --bind 127.0.0.1:{port} --log-level warning",
+    "hypercorn": "hypercorn {module}:server --bind 127.0.0.1:{port}",
+    "uvicorn": "uvicorn {module}:server --port {port} --no-access-log --log-level warning",
+    "granian": "granian --interface asgi --port {port} {module}:server",
+    "gunicorn": "gunicorn {module}:server --workers 1 --threads 40 --bind 127.0.0.1:{port} --log-level warning",
 }
 
 
@@ -35,7 +35,7 @@ class Server:
     """A running server.
 
     Attributes:
-        kind: What it serves, one of ``apps.KINDS``.
+        kind: What it serves, one of the ``KINDS`` of its module.
         program: What it is served by, one of ``COMMANDS``.
         port: Where it listens on 127.0.0.1.
     """
@@ -44,6 +44,11 @@ class Server:
     program: str
     port: int
     process: psutil.Popen
+
+    def memory(self) -> int:
+        """The bytes of memory that the server's process occupies."""
+        size: int = self.process.memory_info().rss
+        return size
 
     def cpu_seconds(self) -> float:
         """User and system time of the server's processes so far; in nanosecond steps where the others have 10 ms."""
@@ -59,14 +64,19 @@ def pin(core: int) -> None:
 
 
 @contextmanager
-def serving(kind: str, program: str) -> Iterator[Server]:
+def serving(kind: str, program: str, module: str = "apps") -> Iterator[Server]:
     """A server that has answered its first page; it is ended with the block.
+
+    Args:
+        kind: What it serves, one of the ``KINDS`` of the module.
+        program: What it is served by, one of ``COMMANDS``.
+        module: Where the app stands.
 
     Raises:
         RuntimeError: It ends, or does not answer within a minute; with what it has printed.
     """
     port = _free_port()
-    command = [sys.executable, "-m", *COMMANDS[program].format(port=port).split()]
+    command = [sys.executable, "-m", *COMMANDS[program].format(module=module, port=port).split()]
     path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryFile("w+") as output:
         process = psutil.Popen(
