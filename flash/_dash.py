@@ -26,7 +26,7 @@ from typing import Any, cast
 
 import dash as _dash_package
 import dash.dash as _dash_module
-from dash import _callback, _callback_signing, _get_app, _jupyter, _pages, _validate
+from dash import _callback, _callback_signing, _get_app, _jupyter, _pages, _validate, html
 from dash._callback_context import CallbackContext, context_value
 from dash._hooks import HooksManager
 from dash._utils import AttributeDict, create_callback_id, get_caller_name, inputs_to_dict, stringify_id
@@ -281,6 +281,8 @@ class DashSeam(OriginalDash):
         if not self.opens_connection():
             # Dash 4.4 opens a WebSocket in every page whose server could answer it, used or not.
             config.pop("websocket", None)
+        if "validation_layout" in config and (hidden := self.hidden_components()):
+            config["validation_layout"] = html.Div([config["validation_layout"], *hidden])
         return config
 
     def opens_connection(self) -> bool:
