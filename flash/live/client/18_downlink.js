@@ -101,7 +101,8 @@
                     cache: "no-store",
                     signal: request.signal,
                 });
-                return response.ok ? await response.json() : null;
+                const entries = response.ok ? await response.json() : null;
+                return Array.isArray(entries) ? entries : null;
             } catch (unreachable) {
                 return null;
             } finally {

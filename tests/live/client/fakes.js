@@ -210,7 +210,7 @@ class FakeBrowser {
         }
         this.held = true;
         const {called, resolve} = this.waiting.shift();
-        await settle();
+        await null;
         resolve(await called());
         this.held = false;
         this._grant();
