@@ -2,17 +2,19 @@
 
     from flash import Flash, Input, Output, callback, html
 
-Every public name of :mod:`dash` can be imported from here; what is Flash's own is :class:`Flash`, and the background
-managers, which replace Dash's.
+Every public name of :mod:`dash` can be imported from here. Flash's own are :class:`Flash`, :func:`event_callback` and
+:func:`stream_props`. In place of Dash's, and able to do all that they can, are :func:`callback`, :data:`ctx`,
+:class:`Output` and the background managers.
 """
 
 from functools import partial as _partial
 
 from dash import *  # noqa: F403
 from dash import __all__ as _dash_names
-from dash import backends, background_callback, dash, dependencies, fingerprint, resources, types, version  # noqa: F401
+from dash import backends, background_callback, dash, fingerprint, resources, types, version  # noqa: F401
 
 from . import _dash
+from . import dependencies as dependencies
 from . import exceptions as exceptions  # type: ignore[no-redef]
 from ._version import __version__ as __version__
 from .app import Flash as Flash
@@ -20,9 +22,13 @@ from .background import CeleryManager as CeleryManager
 from .background import DiskcacheManager as DiskcacheManager
 from .context import callback_context as callback_context
 from .context import ctx as ctx
+from .declare import callback as callback
+from .dependencies import Output as Output
+from .live.events import event_callback as event_callback
+from .live.events import stream_props as stream_props
 from .server.backend import backend_of as _backend_of
 from .server.notebook import notebook_servers as _notebook_servers
 
 _dash.install(_partial(_notebook_servers, backend_of=_backend_of))
 
-__all__ = [*_dash_names, "Flash"]
+__all__ = [*_dash_names, "Flash", "event_callback", "stream_props"]

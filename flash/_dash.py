@@ -15,12 +15,14 @@ import asyncio
 import functools
 import hashlib
 import inspect
+import json
 import os
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,10 +65,13 @@ __all__ = [
     "context_field",
     "context_value",
     "current_app",
+    "Register",
+    "dash_callback",
     "dash_json",
     "disconnected",
     "fail_unencodable",
     "global_declarations",
+    "global_register",
     "global_callbacks",
     "install",
     "invoke_function",
@@ -78,6 +83,7 @@ __all__ = [
     "resolved_layout",
     "resolved_page",
     "running_setup",
+    "running_triples",
     "start_background",
     "stringify_id",
     "validate_callback_body",
@@ -94,6 +100,7 @@ check_fingerprint: Callable[[str], tuple[str, bool]] = _check_fingerprint
 current_app: ContextVar[Any] = _get_app.app_context
 page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
 page_of_path: Callable[..., Any] = _pages._path_to_page
+dash_callback: Callable[..., Any] = _callback.callback
 dash_json: Callable[[Any], str] = functools.partial(to_json_plotly, engine="json")
 invoke_function: Callable[..., Any] = _callback._invoke_callback
 await_function: Callable[..., Any] = _callback._async_invoke_callback
@@ -147,11 +154,29 @@ def closure_facts(stored: Callable[..., Any]) -> dict[str, Any]:
     Raises:
         TypeError: The callable is not one that Dash's decorator made.
     """
-    code = getattr(stored, "__code__", None)
-    cells = getattr(stored, "__closure__", None)
-    if code is None or cells is None or not CLOSURE_FACTS <= set(code.co_freevars):
+    facts = _free_variables(stored)
+    if "_astream_frames" in facts:
+        # Dash 4.5 has a wrapper of its own for asynchronous generators, and two functions behind it.
+        frames = _free_variables(facts["_astream_frames"])
+        facts = {"background": None, "background_key": None, **_free_variables(frames["_build_stream_frame"]), **facts}
+    if not CLOSURE_FACTS <= set(facts):
         raise TypeError(f"{stored!r} is not a callback that Dash's decorator has registered.")
+    return facts
+
+
+def _free_variables(func: Callable[..., Any]) -> dict[str, Any]:
+    code, cells = getattr(func, "__code__", None), getattr(func, "__closure__", None)
+    if code is None or cells is None:
+        return {}
     return {name: cell.cell_contents for name, cell in zip(code.co_freevars, cells, strict=True)}
+
+
+def running_triples(spec: dict[str, dict[str, Any]]) -> Iterator[tuple[Any, Any, Any]]:
+    """What ``running=`` said: the outputs with both values, from the form in which the renderer gets it."""
+    for name, value in spec["running"].items():
+        component, prop = name.rsplit(".", 1)
+        component_id = json.loads(component) if component.startswith("{") else component
+        yield _dash_package.Output(component_id, prop), value, spec["runningOff"].get(name)
 
 
 def validate_callback_body(facts: Any, values: list[Any], outputs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -219,6 +244,26 @@ def registered_packages() -> set[str]:
 def global_declarations() -> list[dict[str, Any]]:
     """What Dash keeps of the callbacks that no app has claimed yet."""
     return list(_callback.GLOBAL_CALLBACK_MAP.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Where Dash registers callbacks: those of an app, or those declared without one.
+
+    Attributes:
+        entries: The map of what the server keeps of each.
+        specs: The list of what the renderer gets of each.
+        options: What Dash's decorator gets besides.
+    """
+
+    entries: dict[str, Any]
+    specs: list[dict[str, Any]]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def global_register() -> Register:
+    """Where callbacks without an app are registered, until an app claims them."""
+    return Register(_callback.GLOBAL_CALLBACK_MAP, _callback.GLOBAL_CALLBACK_LIST)
 
 
 def global_callbacks() -> list[str]:
@@ -407,6 +452,15 @@ class DashSeam(OriginalDash):
         """The declarations as the renderer gets them."""
         declarations: list[dict[str, Any]] = self._callback_list
         return declarations
+
+    @property
+    def register(self) -> Register:
+        """Where the callbacks of this app are registered."""
+        options = {
+            "config_prevent_initial_callbacks": self.config.prevent_initial_callbacks,
+            "callback_api_paths": self.callback_api_paths,
+        }
+        return Register(self.callback_map, self._callback_list, options)
 
     def allowed_live(self, callback_id: Any) -> bool:
         """Whether a callback may be asked for over the live connection."""

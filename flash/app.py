@@ -11,6 +11,7 @@ from quart import Quart, request
 
 from . import _dash
 from .calls import call
+from .declare import declare
 from .dispatch import Dispatcher
 from .encoding import dumps
 from .exceptions import ConfigurationError
@@ -252,8 +253,14 @@ class Flash(LiveApp):
     async def _run_to_text(self, request: Any) -> str:
         return (await self.flash_dispatcher.run(request)).decode()
 
+    def callback(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """Declare a callback of this app. See :func:`flash.callback`."""
+        return declare(self.register, args, kwargs)
+
     async def answer(self, called: Any) -> bytes:
         """Run a callback for the HTTP route or the live connection, and return the JSON that answers it."""
+        if called.declaration.streaming is not None:
+            return await self.flash_live.streams.answer(called)
         return await self.flash_dispatcher.run(called)
 
     async def call_page_function(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -1,15 +1,49 @@
-"""What a declared callback is, read from what Dash keeps of it."""
+"""What a declared callback is, read from what Dash keeps of it and from what Flash's decorators add."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from . import _dash
-from .exceptions import ConfigurationError
-from .functions import is_async
+from .functions import is_async, is_generator
+
+Overlap = Literal["latest", "queue", "parallel", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """How a streaming callback runs.
+
+    Attributes:
+        overlap: What the next trigger of the same tab does while it runs.
+        running: Outputs with their values while it runs and afterwards.
+        reset: Properties that are set when it is cancelled or fails: pairs of an id and its values.
+        props_only: Whether it yields nothing but ``stream_props(...)``.
+        waits: Whether it waits for a tab that is slow, also where only full values are set.
+    """
+
+    overlap: Overlap = "latest"
+    running: tuple[tuple[Any, Any, Any], ...] = ()
+    reset: tuple[tuple[Any, dict[str, Any]], ...] = ()
+    props_only: bool = False
+    waits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What Flash's decorators say of a callback and Dash does not know.
+
+    Attributes:
+        retry: Whether a request may run again when its answer was lost.
+        none_output: Whether it was declared with ``None`` as its output.
+        streaming: How it streams; None for a callback that returns once.
+    """
+
+    retry: bool = False
+    none_output: bool = False
+    streaming: Streaming | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +59,9 @@ class Declaration:
         output: The outputs in the grouping in which they were declared.
         multi: Whether there are several outputs, or a grouping of them.
         has_output: False for a callback that was declared without outputs.
+        retry: Whether a request may run again when its answer was lost.
+        none_output: Whether it was declared with ``None`` as its output.
+        streaming: How it streams; None for a callback that returns once.
     """
 
     func: Callable[..., Any]
@@ -40,11 +77,19 @@ class Declaration:
     has_output: bool
     inputs_state_indices: Any
     allow_dynamic_callbacks: bool | None
+    retry: bool
+    none_output: bool
+    streaming: Streaming | None
 
     @property
     def runs_in_manager(self) -> bool:
         """Whether a call starts, polls or cancels a job of a background manager."""
         return self.background is not None or self.is_cancel
+
+
+_DECLARATION = "__flash_declaration__"
+_MARKS = "__flash_marks__"
+_GENERATOR = "__flash_generator__"
 
 
 def declaration_of(stored: Callable[..., Any]) -> Declaration:
@@ -53,18 +98,27 @@ def declaration_of(stored: Callable[..., Any]) -> Declaration:
     Raises:
         TypeError: Dash's decorator has not made the callable.
     """
-    declaration: Declaration | None = getattr(stored, _DECLARATION, None)
+    declaration: Declaration | None = vars(stored).get(_DECLARATION)
     if declaration is None:
-        declaration = _read(_dash.closure_facts(stored))
+        declaration = _read(_dash.closure_facts(stored), vars(stored).get(_MARKS))
         setattr(stored, _DECLARATION, declaration)
     return declaration
 
 
-_DECLARATION = "__flash_declaration__"
+def mark(stored: Callable[..., Any], marks: Marks) -> None:
+    """Keep with a stored callable what Dash does not know of its callback."""
+    setattr(stored, _MARKS, marks)
+    vars(stored).pop(_DECLARATION, None)
 
 
-def _read(facts: dict[str, Any]) -> Declaration:
-    func = facts["func"]
+def stand_for(stand_in: Callable[..., Any], generator: Callable[..., Any]) -> None:
+    """Say that an asynchronous function was given to Dash in place of a generator."""
+    setattr(stand_in, _GENERATOR, generator)
+
+
+def _read(facts: dict[str, Any], marks: Marks | None) -> Declaration:
+    func = getattr(facts["func"], _GENERATOR, facts["func"])
+    marks = marks or Marks(streaming=Streaming() if is_generator(func) else None)
     return Declaration(
         func=func,
         is_async=is_async(func),
@@ -79,23 +133,36 @@ def _read(facts: dict[str, Any]) -> Declaration:
         has_output=facts["has_output"],
         inputs_state_indices=facts["inputs_state_indices"],
         allow_dynamic_callbacks=facts["allow_dynamic_callbacks"],
+        retry=marks.retry,
+        none_output=marks.none_output,
+        streaming=marks.streaming,
     )
 
 
-def check_declarations(callback_map: dict[str, Any]) -> None:
-    """Refuse what cannot be served, when an app is set up.
+def adopt_generators(callback_map: dict[str, Any], specs: list[dict[str, Any]]) -> None:
+    """Make the generators stream that ``dash.callback`` has declared, and Flash's decorators have not seen.
 
-    Raises:
-        ConfigurationError: A callback is a generator. Streaming needs the live connection.
+    Their requests go over the live connection, and Flash sets what ``running`` names. Doing it again changes nothing.
+
+    Args:
+        callback_map: Dash's entries by callback id.
+        specs: The declarations as the renderer gets them.
     """
+    by_id = {spec["output"]: spec for spec in specs}
     for callback_id, entry in callback_map.items():
-        stored = entry.get("callback")
-        if stored is None:
-            continue  # A clientside callback.
-        func = declaration_of(stored).func
-        if inspect.isasyncgenfunction(func) or inspect.isgeneratorfunction(func):
-            raise ConfigurationError(
-                f"The callback {callback_id!r} ({func.__module__}.{func.__qualname__}) is a generator. This release of "
-                "Flash does not stream callbacks; return one value, or send values in between with set_props from a "
-                "callback declared with websocket=True."
-            )
+        stored, spec = entry.get("callback"), by_id.get(callback_id)
+        if stored is None or spec is None:
+            continue
+        if _MARKS not in vars(stored) and declaration_of(stored).streaming is not None:
+            running = spec.get("running") or {"running": {}, "runningOff": {}}
+            mark(stored, Marks(streaming=Streaming(running=tuple(_dash.running_triples(running)))))
+            go_live(entry, spec)
+
+
+def go_live(entry: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Have the renderer ask for a streaming callback over the live connection, and leave ``running`` to Flash."""
+    entry["websocket"] = spec["websocket"] = True
+    spec.pop("running", None)
+    # Dash 4.5 would open a stream of its own.
+    for kept in (entry, spec):
+        kept.pop("stream", None)

@@ -2,32 +2,40 @@
 
 Dash's own wrapper around a callback never runs here: it cannot await an error handler, encodes slowly and knows one
 caller. The user's function is called itself, on the loop when it is asynchronous and in the app's pool when it is
-not, and one function, :meth:`Dispatcher.run`, turns what it returns or raises into the answer.
+not, and one function, :meth:`Dispatcher.run`, turns what it returns or raises into the answer. A generator gives one
+answer for each item (:meth:`Dispatcher.answers`); who can send only one gets them merged.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
 from dash import no_update
 from dash.exceptions import PreventUpdate
 
 from . import _dash
+from .answers import Answer, Merged, StreamedProps, pushed_by
 from .callbacks import Declaration, declaration_of
 from .calls import call
 from .context import Requester
 from .encoding import dumps, is_light
-from .exceptions import RequestRefused
+from .exceptions import CallbackValueError, RequestRefused
 from .functions import is_async
+from .generators import values_of
 from .pool import Pool, ended_program, run_on_loop
 
 if TYPE_CHECKING:
     from .app import Flash
 
 BACKGROUND_THREADS = 4
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -81,6 +89,7 @@ class Dispatcher:
         Raises:
             RequestRefused: 400 when the body has not the shape of a request or does not fit its callback, 404 when
                 there is no such callback.
+            PreventUpdate: The page has appeared, or the callback's inputs have, and it was declared not to run then.
         """
         check_body(body)
         entry = self.app.callback_map.get(body["output"])
@@ -89,10 +98,13 @@ class Dispatcher:
         try:
             context = self.app.callback_context(body, requester)
             stored = self.app.stored_callback(context, body)
-            return self.call_of(stored, self.app.callback_values(context), context.outputs_list, context)
+            request = self.call_of(stored, self.app.callback_values(context), context.outputs_list, context)
         except Exception as error:
             # None of the user's code has run: what fails here is what the client sent.
             raise RequestRefused(400, "The request does not fit its callback.") from error
+        if request.declaration.none_output and not body["changedPropIds"]:
+            raise PreventUpdate
+        return request
 
     def call_of(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Call:
         """The call of a stored callback with the flat values of its inputs and states."""
@@ -109,10 +121,10 @@ class Dispatcher:
             PreventUpdate: Nothing is to be updated.
             Exception: What the function raised, when no ``on_error`` took it.
         """
-        _dash.current_app.set(self.app)
-        await self._add_custom_data(request.context)
-        _dash.context_value.set(request.context)
         declaration = request.declaration
+        if declaration.streaming is not None:
+            return await self._run_to_end(request)
+        await self._begin(request)
         if declaration.is_async and not declaration.runs_in_manager:
             awaitable = _dash.await_function(declaration.func, *request.args, **request.kwargs)
             return await self._answer_awaitable(request, awaitable)
@@ -125,6 +137,57 @@ class Dispatcher:
         if isinstance(answer, _Waiting):
             return await self._answer_awaitable(request, answer.awaitable)
         return answer
+
+    async def answers(self, request: Call) -> AsyncGenerator[Answer, None]:
+        """Run a streaming callback: one answer for each value that it yields.
+
+        All of it runs in the task that iterates, which closes it when it wants no more (``contextlib.aclosing``).
+
+        Raises:
+            Exception: What the generator raised, when no ``on_error`` took it, or a value that cannot be sent.
+        """
+        await self._begin(request)
+        declaration = request.declaration
+        values = values_of(self.pool, declaration.func, request.args, request.kwargs)
+        recovered = False
+        try:
+            while not recovered:
+                try:
+                    value = _allowed(declaration, await values.next())
+                except (StopAsyncIteration, PreventUpdate):
+                    return
+                except SystemExit as error:
+                    value, recovered = await self._last_value(declaration, ended_program(error)), True
+                except Exception as error:
+                    value, recovered = await self._last_value(declaration, error), True
+                yield self._item(request, value, recovered)
+        finally:
+            await values.close()
+
+    async def encoded(self, request: Call, answer: Answer) -> bytes:
+        """The JSON of an answer; a large one is encoded in the pool.
+
+        Raises:
+            InvalidCallbackReturnValue: A value has no JSON form.
+        """
+        return await self.encode_by(request, answer, dumps, answer.response)
+
+    async def encode_by(self, request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
+        """The same for a part of the answer, by a function of the caller's."""
+        if is_light(value):
+            return _encode(request, answer, encode, value)
+        return await self.pool.run(_encode, request, answer, encode, value)
+
+    async def _run_to_end(self, request: Call) -> bytes:
+        """Run a streaming callback for one who can send a single answer: all of its answers, merged."""
+        merged = Merged()
+        async with aclosing(self.answers(request)) as answers:
+            async for answer in answers:
+                answer.merge_pushed()
+                merged.add(orjson.loads(await self.encoded(request, answer)))
+        if merged.empty:
+            raise PreventUpdate
+        return await self.pool.run(dumps, merged.response())
 
     async def run_endpoint(self, func: Callable[..., Any], arguments: dict[str, Any]) -> tuple[bytes, Any]:
         """Run the function of an ``api_endpoint`` with arguments of its own names.
@@ -154,6 +217,11 @@ class Dispatcher:
     def close(self) -> None:
         """End the threads that poll background jobs."""
         self.background_pool.close()
+
+    async def _begin(self, request: Call) -> None:
+        _dash.current_app.set(self.app)
+        await self._add_custom_data(request.context)
+        _dash.context_value.set(request.context)
 
     async def _add_custom_data(self, context: Any) -> None:
         context.custom_data = _dash.AttributeDict({})
@@ -235,29 +303,58 @@ class Dispatcher:
     def _answer(
         self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
     ) -> bytes:
-        """The JSON of a result, held against the declared outputs by Dash's own rules."""
-        declaration = request.declaration
-        response = {"multi": True} if response is None else response
-        _dash.prepare_response(
-            value,
-            request.outputs,
-            declaration.multi,
-            response,
-            request.context,
-            self.app,
-            request.packages,
-            declaration.background,
-            has_update,
-            declaration.has_output,
-            declaration.output,
-            declaration.callback_id,
-            declaration.allow_dynamic_callbacks,
-        )
+        """The JSON of a result. What it sets besides its outputs is pushed, or goes along."""
+        answer = self._prepare(request, value, response, has_update)
+        client = request.context.get("client")
+        if client is not None and client.live:
+            for component_id, props in answer.pushed:
+                client.set_props(component_id, props)
+        else:
+            answer.merge_pushed()
+        return _encode(request, answer, dumps, answer.response)
+
+    def _item(self, request: Call, value: Any, recovered: bool) -> Answer:
+        """The answer of one value of a stream, and what ``set_props`` has gathered since the last."""
         try:
-            return dumps(response)
-        except TypeError:
-            _dash.fail_unencodable(value, declaration.output)
-            raise
+            answer = self._prepare(request, value)
+        except PreventUpdate:
+            answer = Answer(value, {"multi": True, "response": {}})
+        request.context.updated_props.clear()
+        answer.recovered = recovered
+        return answer
+
+    def _prepare(
+        self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
+    ) -> Answer:
+        """A result held against the declared outputs by Dash's own rules."""
+        declaration = request.declaration
+        answer = Answer(value, {"multi": True} if response is None else response)
+        if (pushed := pushed_by(value)) is not None:
+            answer.pushed = pushed
+            value = no_update if declaration.has_output else None
+        elif declaration.none_output:
+            value = None  # As in dash_devices: what it returns is of no interest.
+        try:
+            _dash.prepare_response(
+                value,
+                request.outputs,
+                declaration.multi,
+                answer.response,
+                request.context,
+                self.app,
+                request.packages,
+                declaration.background,
+                has_update,
+                declaration.has_output,
+                declaration.output,
+                declaration.callback_id,
+                declaration.allow_dynamic_callbacks,
+            )
+        except PreventUpdate:
+            if not answer.pushed:
+                raise
+            answer.response["response"] = {}
+        return answer
 
     # Errors.
 
@@ -272,6 +369,13 @@ class Dispatcher:
 
     async def _recover(self, declaration: Declaration, error: Exception) -> Any:
         return _as_output(declaration, await self._handle(self._handlers(declaration), error))
+
+    async def _last_value(self, declaration: Declaration, error: Exception) -> Any:
+        """What a stream that has failed shows at its end."""
+        try:
+            return await self._recover(declaration, error)
+        except PreventUpdate:
+            return no_update if declaration.has_output else None
 
     async def _handle(self, handlers: list[Callable[..., Any]], error: Exception) -> Any:
         """Give an error to every handler; what the first of them returns is the callback's value."""
@@ -296,6 +400,28 @@ def _first(values: list[Any]) -> Any:
 def _as_output(declaration: Declaration, value: Any) -> Any:
     """A handler that returns nothing updates nothing."""
     return no_update if value is None and declaration.has_output else value
+
+
+def _encode(request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
+    try:
+        return encode(value)
+    except TypeError:
+        _dash.fail_unencodable(answer.value, request.declaration.output)
+        raise
+
+
+def _allowed(declaration: Declaration, value: Any) -> Any:
+    """A value of a stream that may be sent.
+
+    Raises:
+        CallbackValueError: An event callback has yielded something that names no property.
+    """
+    if declaration.streaming is not None and declaration.streaming.props_only and not isinstance(value, StreamedProps):
+        raise CallbackValueError(
+            f"The event callback {declaration.func.__qualname__} has yielded a {type(value).__name__}. It has no "
+            "outputs: yield stream_props(component_id, {property: value})."
+        )
+    return value
 
 
 def check_body(body: Any) -> None:

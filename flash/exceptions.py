@@ -5,6 +5,7 @@
       · FlaskContextError       a Flask object was used without ``flask_compat=True``; also a RuntimeError
       · SetupPending            the app cannot be set up yet (its layout fails); answered with 503
       · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415)
+      · CallbackValueError      a callback returned, or a stream yielded, what cannot be sent; also a TypeError
       · PoolFull                more plain calls wait than the pool accepts; answered with 503
 
 Each message says what was wrong, where, and what to write instead. Errors of Dash's own stay Dash's
@@ -57,6 +58,10 @@ class RequestRefused(FlashError):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class CallbackValueError(FlashError, TypeError):
+    """A callback returned, or a stream yielded, something that cannot be sent to the page."""
 
 
 class PoolFull(FlashError):

@@ -15,7 +15,7 @@ from dash import html
 from quart import has_request_context
 
 from . import _dash
-from .callbacks import check_declarations
+from .callbacks import adopt_generators
 from .calls import call
 from .exceptions import SetupPending, new_error_id
 from .layout import resolve_layout
@@ -118,6 +118,8 @@ class Setup:
         for hook in app.hook_view.waiting_setups:
             await hook(app)
         app.hook_view.waiting_setups = []
+        for register in (app.register, _dash.global_register()):
+            adopt_generators(register.entries, register.specs)
         app.declare_carrier()
         if callable(app.declared_layout):
             try:
@@ -129,7 +131,7 @@ class Setup:
         self.claimed = _dash.global_callbacks()
         with app.undone_on_failure():
             await app.flash_chores.run(app.run_server_setup)
-            check_declarations(app.callback_map)
+            adopt_generators(app.callback_map, app.callback_list)
             if callable(app.declared_layout) and not app.validation_layout:
                 app.validation_layout = None if app.config.suppress_callback_exceptions else tree
             if app.backend.page_setup is not None:

@@ -28,6 +28,7 @@ from .outbox import Message
 from .protocol import CloseCode
 from .push import updates_of
 from .settings import LiveSettings
+from .streams import Streams
 
 if TYPE_CHECKING:
     from ..app import Flash
@@ -53,6 +54,7 @@ class Live:
         self.guard = Guard(app, identify)
         self.clients = Clients()
         self.downlinks = Downlinks(self)
+        self.streams = Streams(app)
         #: Names this run of the server process.
         self.epoch = secrets.token_hex(8)
         self.handlers: list[Callable[[Client, bool], Any]] = []
@@ -259,6 +261,7 @@ class Live:
         if self.stopping:
             return
         self.stopping = True
+        await self.streams.close()
         ending = [self._end(client._connection) for client in self.clients if client._connection is not None]
         await asyncio.gather(*ending)
         self.downlinks.close()
@@ -274,6 +277,7 @@ class Live:
         """End all that the room has started. The clients are told if they have not been."""
         if self._loop is asyncio.get_running_loop():
             await self.shut_down()
+            await self.streams.close()
             for client in self.clients:
                 if client._connection is not None:
                     client._connection.leave()
@@ -282,7 +286,10 @@ class Live:
             if task not in self._presence.values():
                 task.cancel()
         if waiting := [task for task in self._presence.values() if task is not own]:
-            await asyncio.wait(waiting, timeout=5)
+            _, endless = await asyncio.wait(waiting, timeout=5)
+            for task in endless:
+                task.cancel()
+        self.stopping = False  # A test client starts an app again that was closed before.
 
 
 def _push_all(connections: list[Connection], updates: list[Message]) -> None:

@@ -14,9 +14,9 @@ PACKAGE = Path(flash.__file__).parent
 
 #: From the ground up. A room is a module or a package directly under ``flash``.
 FLOORS = [
-    {"_dash", "_version", "exceptions", "flask_use", "functions"},
+    {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool"},
-    {"callbacks", "calls", "context"},
+    {"answers", "callbacks", "calls", "context", "declare", "generators"},
     {"background", "dispatch", "layout", "pages", "startup"},
     {"live", "server"},
     {"app"},
