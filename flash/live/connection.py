@@ -12,6 +12,7 @@ from dash import Patch
 
 from .. import _dash
 from ..encoding import dumps
+from ..exceptions import new_error_id
 from . import protocol
 from .clients import Client
 from .link import Link, LinkLost, WorkerLink
@@ -31,6 +32,10 @@ _BATCH_BYTES = 64 * 1024
 #: Whoever makes messages one after the other waits while more than this waits to be sent.
 _ROOM_BYTES = 64 * 1024
 _ROOM_MESSAGES = 100
+
+
+#: Bytes a second that a link carries at least: a heartbeat comes behind what is being sent, and waits as long.
+_SLOWEST = 128 * 1024
 
 
 class State(Enum):
@@ -64,6 +69,7 @@ class Connection:
         "__weakref__",
         "_beat_at",
         "_beat_timer",
+        "_busy_until",
         "_control",
         "_departures",
         "_gone_timer",
@@ -119,7 +125,7 @@ class Connection:
         self._beat_timer: asyncio.TimerHandle | None = None
         self._ticket_timer: asyncio.TimerHandle | None = None
         self._gone_timer: asyncio.TimerHandle | None = None
-        self._heard_at = self._beat_at = 0.0
+        self._heard_at = self._beat_at = self._busy_until = 0.0
 
     # What others ask.
 
@@ -155,6 +161,7 @@ class Connection:
         self.state = State.HERE
         self._cancel_timers()
         self._heard_at = self._loop.time()
+        self._busy_until = 0.0
         # Dash's worker asks by itself whether the link is alive, and has no tickets.
         if not isinstance(link, WorkerLink):
             self._beat_timer = self._loop.call_later(self.live.settings.heartbeat, self._beat)
@@ -210,7 +217,10 @@ class Connection:
         self._let_in()
         departures, self._departures = self._departures, []
         for departure in departures:
-            departure()
+            try:
+                departure()
+            except Exception:
+                logger.exception("What was to happen when a client is gone failed. Error id: %s", new_error_id())
         self.live.departed(self)
 
     def close(self, code: CloseCode, reason: str = "") -> None:
@@ -285,6 +295,7 @@ class Connection:
         try:
             while link is self._link and (frame := self._next(link)) is not None:
                 self._sending = True
+                self._busy_until = max(self._busy_until, self._loop.time() + len(frame) / _SLOWEST)
                 await link.send(frame)
                 self._let_in()
         except LinkLost:
@@ -369,8 +380,11 @@ class Connection:
 
     def _check_beat(self) -> None:
         settings = self.live.settings
+        busy = self._busy_until - self._loop.time()
         if self._heard_at >= self._beat_at:
             self._beat_timer = self._loop.call_later(max(settings.heartbeat - settings.answer, 0), self._beat)
+        elif busy > 0:
+            self._beat_timer = self._loop.call_later(busy + settings.answer, self._check_beat)
         elif self._link is not None:
             link = self._link
             link.close(CloseCode.GOING_AWAY, "no answer")
