@@ -176,6 +176,8 @@ class Tab(Peer):
         acks_every: After how many numbered messages it says what it has received; 0 leaves that to heartbeats.
         end_id: The page's, as its configuration says.
         path: The page's path and query.
+        trusts: Whether it sends a request again that was not acknowledged before all was lost. The server knows what it
+            has run for a client that it cannot recover; but not for one that is gone, or that another process had.
 
     Attributes:
         client, key, epoch: What ``welcome`` gave.
@@ -186,12 +188,15 @@ class Tab(Peer):
         requests: All requests by id.
     """
 
-    def __init__(self, site: Site, *, acks_every: int = 32, end_id: str | None = None, path: str = "/") -> None:
+    def __init__(
+        self, site: Site, *, acks_every: int = 32, end_id: str | None = None, path: str = "/", trusts: bool = False
+    ) -> None:
         super().__init__(site)
         self.renderer_id = str(uuid.uuid4())
         self.end_id = end_id
         self.path = path
         self.acks_every = acks_every
+        self.trusts = trusts
         self.client = self.key = self.epoch = ""
         self.welcomes: list[Json] = []
         self.values: dict[tuple[str, str], Any] = {}
@@ -330,11 +335,11 @@ class Tab(Peer):
             await self.send(request.message)
 
     def _give_up_what_may_have_run(self) -> None:
-        """The server knows this page no more: nothing that it may have run before is sent again."""
+        """The server has welcomed a new client: what the old one may have run is lost, and not sent again."""
         for request in self.requests.values():
-            if request.sent and not request.done:
+            if (request.acknowledged or request.sent and not self.trusts) and not request.done:
                 request.failure = "The server may have run it, and its answer is lost."
-        self._outgoing = [request for request in self._outgoing if not request.sent]
+        self._outgoing = [request for request in self._outgoing if not request.failure]
 
     async def _take_ack(self, message: Json) -> None:
         for request in self._outgoing:

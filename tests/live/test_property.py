@@ -148,8 +148,8 @@ class Run:
 
     Args:
         seed: Makes it.
-        site: Where its tabs go.
         app: The app.
+        site: Where its tabs go.
         lossless: Whether nothing may be lost.
     """
 
@@ -193,7 +193,8 @@ class Run:
     # What happens.
 
     async def arrive(self) -> None:
-        tab = Tab(self.site, acks_every=self.chance.choice([0, 1, 7, 32]))
+        trusts = self.app.flash_live.settings.resume_seconds > 1
+        tab = Tab(self.site, acks_every=self.chance.choice([0, 1, 7, 32]), trusts=trusts)
         self.tabs.append(await tab.open())
 
     def some_client(self) -> Any:
