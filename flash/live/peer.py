@@ -98,10 +98,10 @@ class Peer:
 
     async def _refuse(self, code: CloseCode, message: str) -> None:
         """Refuse one frame. The connection stays open, unless that has happened often."""
-        logger.warning("A frame of the live connection was refused: %s", message)
         self._refusals += 1
         if self._refusals >= _REFUSALS:
             return self._fail(code, "too many refused frames")
+        logger.warning("A frame of the live connection was refused: %s", message)
         await self._link.send(protocol.refused(code, message))
 
     def _fail(self, code: CloseCode, reason: str) -> None:
