@@ -20,14 +20,19 @@
             this.renderer = renderer;
             this.worker = worker;
             this.parked = null;
+            this.parkedRound = 0;
             /** Whether the Store must be changed for the next request to come. */
             this.spent = false;
             this.rounds = 0;
         }
 
-        /** @returns {boolean} Whether a request is there to be answered. */
+        /**
+         * Whether a request is there to be answered. One that was asked before the Store changed last does not count: the
+         * renderer drops it, and its answer, when the next one comes.
+         * @returns {boolean}
+         */
         get ready() {
-            return this.parked !== null;
+            return this.parked !== null && this.parkedRound === this.rounds;
         }
 
         /**
@@ -51,6 +56,7 @@
                 this._answer({status: "prevent_update"});
             }
             this.parked = request.requestId;
+            this.parkedRound = request.payload.inputs[0].value || 0;
             this.spent = false;
         }
 

@@ -2,6 +2,8 @@
     "use strict";
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
+    /** When so many messages wait, of each property only the newest value is kept. */
+    const MANY = 1000;
     /** How long messages wait for the carrier before answers may go first. */
     const CARRIER_MS = 2000;
 
@@ -27,6 +29,7 @@
             this.parking = new live.Parking(log);
             this.lookout = new live.Lookout(window, () => this._unpark());
             this.queue = [];
+            this.conflateAt = MANY;
             this.mounted = false;
             this.restarting = false;
             this.scheduled = false;
@@ -39,6 +42,10 @@
          */
         push(message) {
             this.queue.push(message);
+            if (this.queue.length >= this.conflateAt) {
+                this.queue = conflated(this.queue);
+                this.conflateAt = Math.max(MANY, 2 * this.queue.length);
+            }
             this.schedule();
         }
 
@@ -157,4 +164,25 @@
             this.schedule();
         }
     };
+
+    /** Messages without the values that later ones replace. A hidden page is fed faster than its renderer, whose timers are late. */
+    function conflated(messages) {
+        const replaced = new Set();
+        const kept = [];
+        for (const message of messages.slice().reverse()) {
+            kept.push(message.type === "set_props" ? withoutReplaced(message, replaced) : message);
+        }
+        return kept.reverse().filter(message => message !== null);
+    }
+
+    function withoutReplaced(message, replaced) {
+        const {componentId, props} = message.payload;
+        const left = Object.entries(props).filter(([property]) => !replaced.has(JSON.stringify([componentId, property])));
+        for (const [property, value] of left) {
+            if (!live.patch.isPatch(value)) {
+                replaced.add(JSON.stringify([componentId, property]));
+            }
+        }
+        return left.length === 0 ? null : {...message, payload: {componentId, props: Object.fromEntries(left)}};
+    }
 })();

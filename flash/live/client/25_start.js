@@ -61,7 +61,8 @@
 
     // Under Node the tests start it.
     const script = typeof document === "undefined" ? null : document.currentScript;
-    if (script && script.dataset.config) {
-        live.start(globalThis, JSON.parse(script.dataset.config));
+    if (script && script.dataset.config && !live.connection) {
+        const start = new live.Log(globalThis).guarded("The live connection could not be started.", live.start);
+        start(globalThis, JSON.parse(script.dataset.config));
     }
 })();

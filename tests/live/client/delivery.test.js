@@ -114,6 +114,47 @@ test("a carrier that asks again before it was answered is kept once", async () =
     assert.equal(dash.pending.size, 1);
 });
 
+test("a request that the renderer will drop, since another one is on its way, is not answered with a tree", async () => {
+    const {clock, dash, delivery, carrier} = page("a");
+    dash.load();
+    await clock.run();
+    const {parked} = carrier;
+    carrier.rearm();
+    delivery.push(setProps("a", {children: component("t")}, true));
+    await clock.run();
+    assert.equal(carrier.parked, parked);
+    await clock.pass(10);
+    assert.equal(dash.props("a").children.props.id, "t");
+});
+
+test("the carrier lives on when its Store comes to the page anew", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    delivery.push(setProps("a", {children: component("t1")}, true));
+    await clock.pass(10);
+    dash.mount("_flash_carrier");
+    dash.load();
+    delivery.push(setProps("a", {children: component("t2")}, true));
+    await clock.pass(2100);
+    assert.equal(dash.props("a").children.props.id, "t2");
+});
+
+test("when very much waits, only the newest value of each property does, with the Patches after it, in order", async () => {
+    const {clock, dash, delivery} = page("a", "b");
+    const added = patch(["Add", [], {value: 1}]);
+    delivery.push(setProps("b", {x: "first", y: "only"}));
+    delivery.push({type: "callback_response", requestId: "unknown", payload: {}});
+    for (let n = 0; n < 5000; n += 1) {
+        delivery.push(setProps(n % 2 ? "a" : "b", {x: n}));
+    }
+    delivery.push(setProps("a", {x: added}));
+    assert.ok(delivery.queue.length <= 1001, `${delivery.queue.length} wait`);
+    dash.load();
+    await clock.run();
+    assert.deepEqual(dash.values[0], ["b", {y: "only"}]);
+    assert.deepEqual(dash.values.slice(-3), [["b", {x: 4998}], ["a", {x: 4999}], ["a", {x: added}]]);
+});
+
 test("what is set on components that are not there waits for them, the newest of each property", async () => {
     const {window, clock, dash, delivery} = page("a");
     dash.load();
