@@ -134,11 +134,21 @@ def _decode_leniently(frame: str | bytes) -> Any:
     if b"\\ud" not in (frame if isinstance(frame, bytes) else frame.encode(errors="replace")).lower():
         raise Malformed("The frame is not JSON.")
     try:
-        return msgspec.convert(json.loads(frame, parse_constant=_refuse), AnyClientMessage | list[AnyClientMessage])
+        decoded = msgspec.convert(json.loads(frame, parse_constant=_refuse), AnyClientMessage | list[AnyClientMessage])
+        for message in decoded if isinstance(decoded, list) else [decoded]:
+            _check_names(message)
+        return decoded
     except msgspec.ValidationError:
         raise Malformed("The message has not the form that docs/protocol.md describes.") from None
     except (ValueError, RecursionError):
         raise Malformed("The frame is not JSON.") from None
+
+
+def _check_names(message: ClientMessage) -> None:
+    # Users type into payloads. What has surrogates elsewhere could not be written into an answer.
+    for name in message.__struct_fields__:
+        if name != "payload" and isinstance(value := getattr(message, name), str):
+            value.encode()
 
 
 def _refuse(constant: str) -> Any:
