@@ -179,8 +179,11 @@ class Connection:
             dict(handshake.headers),
             dict(handshake.cookies),
         )
-        if client.user is None and handshake.user is not None:
-            self.live.clients.identified(client, handshake.user)
+        self._identified(handshake.user)
+
+    def _identified(self, user: str | None) -> None:
+        if self.client.user is None and user is not None:
+            self.live.clients.identified(self.client, user)
 
     def rewind(self, received: int) -> bool:
         """Let wait again what the page has not received. False when something of it is gone."""
@@ -199,9 +202,8 @@ class Connection:
             return
         self._release_link()
         self.state = State.AWAY
+        self.outbox.pause()
         self._gone_timer = self._loop.call_later(self.live.settings.resume_seconds, self.leave)
-        if self.outbox.over:
-            self._give_up()
 
     def leave(self) -> None:
         """The client is gone: nothing more is sent, and what it has running is cancelled."""
@@ -392,8 +394,9 @@ class Connection:
 
     # Tickets.
 
-    def renewed(self) -> None:
-        """The client has proved again that it may be connected."""
+    def renewed(self, user: str | None = None) -> None:
+        """The client has proved again that it may be connected, and who it is if it was unknown."""
+        self._identified(user)
         if self._link is not None:
             self._await_ticket()
 

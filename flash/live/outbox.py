@@ -55,7 +55,7 @@ class Outbox:
     *Sent* ones are kept until the client says that it has them, within the limits of the resume window.
 
     Args:
-        resume_messages: The most messages that are kept or wait while the tab is away.
+        resume_messages: The most messages that are kept of what was sent, and that may come while the tab is away.
         resume_bytes: The same in bytes.
     """
 
@@ -63,6 +63,8 @@ class Outbox:
         "_acknowledged",
         "_barrier",
         "_number",
+        "_paused_bytes",
+        "_paused_messages",
         "_places",
         "_resume_bytes",
         "_resume_messages",
@@ -82,6 +84,8 @@ class Outbox:
         self._barrier = 0
         self._sent: deque[Message] = deque()
         self._acknowledged = 0
+        self._paused_messages = 0
+        self._paused_bytes = 0
         self.waiting_bytes = 0
         self.sent_bytes = 0
         #: Whether a message was dropped: the tab cannot catch up any more.
@@ -222,10 +226,18 @@ class Outbox:
                 self._barrier = self._number
         return True
 
+    def pause(self) -> None:
+        """The tab is away. What there is for it is kept, even one message that is larger than the whole window."""
+        self._paused_messages = len(self._sent) + len(self._waiting)
+        self._paused_bytes = self.size
+
     @property
     def over(self) -> bool:
-        """Whether more is kept for a tab that is away than the resume window allows."""
-        return len(self._sent) + len(self._waiting) > self._resume_messages or self.size > self._resume_bytes
+        """Whether more has come for a tab since it went away than the resume window allows."""
+        return (
+            len(self._sent) + len(self._waiting) - self._paused_messages > self._resume_messages
+            or self.size - self._paused_bytes > self._resume_bytes
+        )
 
     def lose(self) -> None:
         """Drop everything: the tab begins anew when it comes back."""

@@ -129,7 +129,7 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     Raises:
         TooManyClients: It is a new client, and there are too many.
     """
-    lost = _resumable(live, message) if isinstance(message, protocol.Resume) else None
+    lost = _resumable(live, link, message) if isinstance(message, protocol.Resume) else None
     if lost is not None and lost.rewind(message.received):
         lost.came_back(link)
         return lost, live.welcome(lost, recovered=True)
@@ -140,12 +140,12 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
 
 
-def _resumable(live: Live, message: protocol.Resume) -> Connection | None:
-    """The connection that a client names, if it has its key and a ticket of its user."""
+def _resumable(live: Live, link: Link, message: protocol.Resume) -> Connection | None:
+    """The connection that a client names, if it has its key, and a ticket and a handshake of its user."""
     connection = live.returning(message.client, message.key)
-    if connection is not None and live.guard.accepts(message.ticket, connection.client.user):
-        return connection
-    return None
+    if connection is None or not live.guard.accepts(message.ticket, connection.client.user):
+        return None
+    return connection if connection.client.user in (None, link.handshake.user) else None
 
 
 async def handle(connection: Connection, message: Any, reply: Callable[[bytes], Awaitable[None]]) -> None:
@@ -174,7 +174,7 @@ async def handle(connection: Connection, message: Any, reply: Callable[[bytes], 
             await reply(protocol.HEARTBEAT_ACK)
         case protocol.Ticket():
             if connection.live.guard.accepts(message.ticket, connection.client.user):
-                connection.renewed()
+                connection.renewed(connection.live.guard.user_of(message.ticket))
             else:
                 connection.live.ticket_missing(connection)
         case protocol.Bye():

@@ -237,9 +237,9 @@ def test_a_large_message_under_way_is_given_time_to_arrive() -> None:
         async with in_process(app) as site, tab_of(site) as tab:
             assert tab.socket is not None
             tab.socket.stall()
-            app.push_mods({"out": {"children": "x" * 1_000_000}})
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(eventually(lambda: app.clients[0].away), 1)
+            app.push_mods({"out": {"children": "x" * 150_000}})
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(eventually(lambda: app.clients[0].away), 0.5)
             tab.socket.go_on()
             await tab.until(lambda: tab.value("out.children"))
             beats = tab.heartbeats
