@@ -12,7 +12,7 @@ from typing import Any
 
 from quart import Response, request
 
-from flash import Flash, Input, Output, Patch, State, ctx, dcc, html
+from flash import Flash, Input, Output, Patch, State, ctx, dcc, html, set_props
 
 SETTINGS: dict[str, Any] = {"heartbeat": 1.0, "answer": 0.5, **json.loads(os.environ.get("LIVE", "{}"))}
 
@@ -41,6 +41,11 @@ def serve_layout() -> Any:
             dcc.Store(id="large"),
             html.Button("Send", id="send", n_clicks=0),
             html.Div(id="sent"),
+            html.Button("Again", id="again", n_clicks=0),
+            html.Div(id="repeated"),
+            html.Button("Ask", id="ask", n_clicks=0),
+            html.Div(id="asked"),
+            html.Div(id="persistent"),
         ]
     )
 
@@ -80,6 +85,28 @@ def mount(clicks: int) -> Any:
 )
 async def send(clicks: int, data: str) -> str:
     return f"{len(data)} characters"
+
+
+@app.callback(
+    Output("repeated", "children"), Input("again", "n_clicks"), websocket=True, retry=True, prevent_initial_call=True
+)
+async def again(clicks: int) -> str:
+    runs.append(f"again {clicks}")
+    if os.environ.get("HANG"):
+        await asyncio.sleep(60)
+    return f"again {clicks}"
+
+
+@app.callback(Output("asked", "children"), Input("ask", "n_clicks"), prevent_initial_call=True)
+def ask(clicks: int) -> str:
+    return f"{ctx.client.id} over {'a socket' if ctx.websocket else 'HTTP'}"
+
+
+@app.callback(websocket=True, persistent=True)
+async def persist() -> None:
+    runs.append("persistent")
+    set_props("persistent", {"children": f"run {runs.count('persistent')}"})
+    await asyncio.Event().wait()
 
 
 @app.callback_connect

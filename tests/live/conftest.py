@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
@@ -36,8 +37,9 @@ class LiveServer:
         self._environment = {**os.environ, "PORT": str(self.port), "PYTHONPATH": str(APP.parents[2]), **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def start(self, **environment: str) -> None:
+        """Start it, with further environment variables, and wait until it answers."""
+        self._environment.update(environment)
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, str(APP)], env=self._environment, stdout=output, stderr=subprocess.STDOUT
@@ -57,6 +59,16 @@ class LiveServer:
         request = urllib.request.Request(f"{self.address}/do", expression.encode(), {"Content-Type": "text/plain"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
+
+    def stall(self) -> None:
+        """Stop the process without ending it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let a stalled process go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -141,6 +153,20 @@ class Page:
     def errors(self) -> list[str]:
         """What the browser's console says of errors."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def freeze(self) -> None:
+        """Stop the processes that run the browser's pages."""
+        for process in self._renderers():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for process in self._renderers():
+            process.resume()
+
+    def _renderers(self) -> list[psutil.Process]:
+        driver = psutil.Process(self.driver.service.process.pid)
+        return [each for each in driver.children(recursive=True) if "--type=renderer" in each.cmdline()]
 
     def close(self) -> None:
         """End the browser."""
