@@ -263,7 +263,7 @@ def test_a_slow_line_changes_nothing_but_the_time(start_server: Start, open_page
     page.shows("greeted", "hello 1")
     append(server, *range(20))
     page.shows("events", numbers(*range(20)))
-    for clicks in range(1, 4):
+    for _ in range(3):
         page.click("click")
     page.shows("clicked", "clicked 3")
 
@@ -275,8 +275,10 @@ def test_callbacks_over_http_know_their_tab_a_duplicated_one_too(start_server: S
     end_id = page.run("return JSON.parse(document.getElementById('_dash-config').textContent).end_id")
     # What a browser does that shows a tab's page again without asking for it.
     page.before_load(
-        f"document.addEventListener('readystatechange', () => {{const config = document.getElementById('_dash-config');"
-        f'if (config) config.textContent = config.textContent.replace(/"end_id": *"[^"]*"/, \'"end_id":"{end_id}"\');}});'
+        "document.addEventListener('readystatechange', () => {"
+        "const config = document.getElementById('_dash-config');"
+        f"if (config) config.textContent = JSON.stringify({{...JSON.parse(config.textContent), end_id: '{end_id}'}});"
+        "});"
     )
     tab = page.new_tab(server.address)
     page.driver.switch_to.window(tab)
