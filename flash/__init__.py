@@ -2,9 +2,9 @@
 
     from flash import Flash, Input, Output, callback, html
 
-Every public name of :mod:`dash` can be imported from here. Flash's own are :class:`Flash`, :func:`event_callback` and
-:func:`stream_props`. In place of Dash's, and able to do all that they can, are :func:`callback`, :data:`ctx`,
-:class:`Output` and the background managers.
+Every public name of :mod:`dash` can be imported from here. Flash's own are :class:`Flash`, :func:`PageContainer`,
+:func:`event_callback` and :func:`stream_props`. In place of Dash's, and able to do all that they can, are
+:func:`callback`, :data:`ctx`, :class:`Output`, :func:`register_page` and the background managers.
 """
 
 from functools import partial as _partial
@@ -20,6 +20,8 @@ from ._version import __version__ as __version__
 from .app import Flash as Flash
 from .background import CeleryManager as CeleryManager
 from .background import DiskcacheManager as DiskcacheManager
+from .containers import PageContainer as PageContainer
+from .containers import register_page as register_page
 from .context import callback_context as callback_context
 from .context import ctx as ctx
 from .declare import callback as callback
@@ -31,4 +33,4 @@ from .server.notebook import notebook_servers as _notebook_servers
 
 _dash.install(_partial(_notebook_servers, backend_of=_backend_of))
 
-__all__ = [*_dash_names, "Flash", "event_callback", "stream_props"]
+__all__ = [*_dash_names, "Flash", "PageContainer", "event_callback", "stream_props"]

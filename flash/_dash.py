@@ -53,6 +53,7 @@ __all__ = [
     "DashWebsocketCallback",
     "DependencyException",
     "OriginalDash",
+    "PAGES_LOCATION",
     "QuartRequestAdapter",
     "WebsocketDisconnected",
     "await_function",
@@ -77,8 +78,10 @@ __all__ = [
     "invoke_function",
     "page_of_path",
     "page_registry",
+    "path_variables",
     "poll_background",
     "prepare_response",
+    "query_parameters",
     "registered_packages",
     "resolved_layout",
     "resolved_page",
@@ -100,6 +103,10 @@ check_fingerprint: Callable[[str], tuple[str, bool]] = _check_fingerprint
 current_app: ContextVar[Any] = _get_app.app_context
 page_registry: dict[str, Any] = _pages.PAGE_REGISTRY
 page_of_path: Callable[..., Any] = _pages._path_to_page
+path_variables: Callable[[str, str], dict[str, str] | None] = _pages._parse_path_variables
+query_parameters: Callable[[str | None], dict[str, Any]] = _pages._parse_query_string
+#: The id of the location that tells the pages' router the path.
+PAGES_LOCATION: str = _dash_module._ID_LOCATION
 dash_callback: Callable[..., Any] = _callback.callback
 dash_json: Callable[[Any], str] = functools.partial(to_json_plotly, engine="json")
 invoke_function: Callable[..., Any] = _callback._invoke_callback

@@ -11,6 +11,7 @@ from quart import Quart, request
 
 from . import _dash
 from .calls import call
+from .containers import fill_containers
 from .declare import declare
 from .dispatch import Dispatcher
 from .encoding import dumps
@@ -124,6 +125,11 @@ class Flash(LiveApp):
         self.use_async_pages()
         super().init_app(app, **kwargs)
         self.add_live_routes()
+
+    def enable_pages(self) -> None:
+        """Read the pages and have the app's set-up declare what shows them. Called when the app gets its server."""
+        super().enable_pages()
+        fill_containers(self)
 
     def _attach(self, server: Quart) -> None:
         if self._max_content_length is not None:

@@ -16,7 +16,7 @@ from flash.exceptions import ConfigurationError
 #: What Flash has in place of Dash's.
 OWN = {
     *("CeleryManager", "DiskcacheManager", "Output", "callback", "callback_context", "ctx", "dependencies"),
-    "exceptions",
+    *("exceptions", "register_page"),
 }
 #: Submodules that ``import dash`` does not load; other tests of this process may have.
 LOADED_LATER = {"mcp", "testing"}
@@ -29,7 +29,7 @@ def public(module: types.ModuleType) -> set[str]:
 
 def test_every_public_name_of_dash_can_be_imported() -> None:
     assert public(dash) - public(flash) == set()
-    assert set(dash.__all__) | {"Flash", "event_callback", "stream_props"} == set(flash.__all__)
+    assert set(dash.__all__) | {"Flash", "PageContainer", "event_callback", "stream_props"} == set(flash.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(public(dash) - OWN))

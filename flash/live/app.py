@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,9 @@ class LiveApp(_dash.DashSeam):
         live = self.flash_live
         if live.settings.enabled is not None:
             return live.settings.enabled
+        components = sys.modules.get("flash.components")  # Importing it would put its scripts into every page.
+        if components is not None and components.uses_live():
+            return True
         declared = [*self.callback_map.values(), *([] if self.flash_setup.done else _dash.global_declarations())]
         return bool(
             live.used or live.handlers or self.all_callbacks_live or any(entry.get("websocket") for entry in declared)

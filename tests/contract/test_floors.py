@@ -17,10 +17,10 @@ FLOORS = [
     {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool"},
     {"answers", "callbacks", "calls", "context", "declare", "generators"},
-    {"background", "dispatch", "layout", "pages", "startup"},
+    {"background", "containers", "dispatch", "layout", "pages", "startup"},
     {"live", "server"},
     {"app"},
-    {"cli", "testing"},
+    {"cli", "components", "testing"},
     {"__init__", "__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
