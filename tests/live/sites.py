@@ -230,6 +230,11 @@ class InProcessSocket:
             "extensions": {"websocket.http.response": {}},
         }
 
+    @property
+    def idle(self) -> bool:
+        """Whether the application has taken all that was sent."""
+        return self._to_application.empty()
+
     async def open(self) -> None:
         """Shake hands."""
         self._task = asyncio.create_task(self._run())
