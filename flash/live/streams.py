@@ -137,6 +137,8 @@ class Stream:
                 await self._push(answer)
             else:
                 await self._answer_with(answer)
+            # A turn for the writer, which conflates what waits, and for the rest of the server.
+            await asyncio.sleep(0)
             if self.how.waits or _has_patch(answer):
                 await self.client.room()
 
