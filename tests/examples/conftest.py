@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,35 @@ def start_example(tmp_path: Path) -> Iterator[Start]:
         example.stop()
 
 
-@pytest.fixture
-def browser(start_example: Start) -> Iterator[Browser]:
-    """A fresh browser, which goes before the servers do. At the end its console must hold no error."""
+@contextmanager
+def fresh_browser() -> Iterator[Browser]:
+    """A browser of its own. At the end its console must hold no error."""
     options = ChromeOptions()
     options.add_argument("--window-size=1200,1000")
     with Browser("chrome", headless=True, options=[options], percy_run=False, wait_timeout=30) as browser:
         yield browser
         logs = browser.get_logs()
     assert logs == []
+
+
+@pytest.fixture
+def browser(start_example: Start) -> Iterator[Browser]:
+    """A fresh browser, which goes before the servers do. At the end its console must hold no error."""
+    with fresh_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def another_browser(start_example: Start) -> Iterator[Callable[[str], Browser]]:
+    """Further browsers: takes the address that each shows, and returns it. They are as fresh as the first."""
+    with ExitStack() as stack:
+
+        def open_(address: str) -> Browser:
+            browser = stack.enter_context(fresh_browser())
+            browser.driver.get(address)
+            return browser
+
+        yield open_
 
 
 @pytest.fixture

@@ -79,3 +79,23 @@ def free_port() -> int:
 def until(browser: Browser, condition: Callable[[Any], Any], seconds: float = 30) -> Any:
     """Wait for a condition of selenium's, or a function of the driver, and return what it gives."""
     return WebDriverWait(browser.driver, seconds, poll_frequency=0.05).until(condition)
+
+
+def open_tab(browser: Browser, address: str) -> str:
+    """Show an address in a further tab of the browser, go there, and return its handle."""
+    browser.driver.switch_to.new_window("tab")
+    browser.driver.get(address)
+    handle: str = browser.driver.current_window_handle
+    return handle
+
+
+def close_tab(browser: Browser) -> None:
+    """Close the tab that is shown, as a user does, and go to the first that is left."""
+    browser.driver.close()
+    browser.driver.switch_to.window(browser.driver.window_handles[0])
+
+
+def served_layout(address: str) -> str:
+    """The JSON of the layout that a page which is opened now would get."""
+    with urllib.request.urlopen(f"{address}/_dash-layout", timeout=10) as response:
+        return response.read().decode()
