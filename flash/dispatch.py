@@ -220,6 +220,7 @@ class Dispatcher:
 
     async def _begin(self, request: Call) -> None:
         _dash.current_app.set(self.app)
+        await self.app.identify_requester(request.context)
         await self._add_custom_data(request.context)
         _dash.context_value.set(request.context)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dash import Input, dcc
 from dash.exceptions import PreventUpdate
+from quart import has_request_context
 
 from .. import _dash
 from ..callbacks import declaration_of
@@ -144,7 +146,7 @@ class LiveApp(_dash.DashSeam):
         if self._persistent is None or self._persistent[0] != len(declared):
             names = frozenset(each["output"] for each in declared if each.get("persistent"))
             self._persistent = len(declared), names
-        return callback_id in self._persistent[1]
+        return isinstance(callback_id, str) and callback_id in self._persistent[1]
 
     def callback_context(self, body: dict[str, Any], requester: Requester | None = None) -> Any:
         """The context that ``ctx`` shows for a request with this body, over HTTP or over the live connection."""
@@ -155,6 +157,13 @@ class LiveApp(_dash.DashSeam):
             context = super().callback_context(body)
             context.client = self.flash_live.client_of_request(context)
         return context
+
+    async def identify_requester(self, context: Any) -> None:
+        """Say in a callback's context who its client is. One with a live connection is known from its handshake."""
+        if context.get("client") is None:  # Asked for by Dash's MCP server.
+            context.client = Client(secrets.token_urlsafe(16))
+        if not context.client.live and has_request_context():
+            context.client.user = await self.flash_live.guard.user()
 
     def add_live_routes(self) -> None:
         """Serve what the live connection needs beside the WebSocket."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 TICKET_SECONDS = 60
 
 _PASS = "flash.guard"
+_UNSET: Any = object()
+
+#: The names of the variables that hold the contexts of one request begin so.
+_OF_REQUESTS = ("quart.", "flask.")
 _OF_UPGRADES = {b"connection", b"upgrade", b"content-length", b"transfer-encoding"}
 
 
@@ -34,6 +39,7 @@ class Verdict:
         status: The status of the answer.
         headers: Its headers.
         body: Its body.
+        context: The context variables that the guards have left to the view.
     """
 
     passed: bool = False
@@ -41,6 +47,14 @@ class Verdict:
     status: int = 403
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
+    context: Context | None = None
+
+    def set_variables(self) -> None:
+        """Set what the guards have set in context variables, so that callbacks see it as they do over HTTP."""
+        mine = copy_context()
+        for variable, value in (self.context or mine).items():
+            if not variable.name.startswith(_OF_REQUESTS) and mine.get(variable, _UNSET) is not value:
+                variable.set(value)
 
 
 class Guard:
@@ -97,7 +111,7 @@ class Guard:
         user = await self.user()
         verdict: Any = request.scope.get(_PASS)
         if isinstance(verdict, Verdict):
-            verdict.passed, verdict.user = True, user
+            verdict.passed, verdict.user, verdict.context = True, user, copy_context()
             return Response(status=204)
         body = dumps({"ticket": self._signer().dumps(user)})
         return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})

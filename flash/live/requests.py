@@ -50,6 +50,7 @@ class Requests:
         connection = self._connection
         if request.requestId in self._lost:
             self._lost.discard(request.requestId)
+            self._remember(request.requestId)
             connection.push(Message(protocol.failed(request.requestId, "The answer of this callback was lost.")))
             return
         if request.requestId in self._seen:
@@ -68,7 +69,7 @@ class Requests:
 
     def inherit(self, other: Requests) -> None:
         """Know the requests of a connection that could not be resumed: none of them runs again."""
-        self._lost = set(other._seen)
+        self._lost = other._lost | other._seen.keys()
 
     def _remember(self, request_id: str) -> None:
         self._seen[request_id] = None
@@ -97,6 +98,12 @@ class Requests:
         except (PoolFull, SetupPending) as error:
             logger.error("A live callback request was refused: %s", error)
             return protocol.failed(request_id, "The server is busy. Try again in a moment.")
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            failure = RuntimeError("The callback has waited for something that was cancelled.")
+            failure.__cause__ = error
+            return protocol.failed(request_id, self._describe(failure, request))
         except Exception as error:
             return protocol.failed(request_id, self._describe(error, request))
 

@@ -72,6 +72,7 @@ class LiveEndpoint:
             logger.info("A live connection was refused with %d by what guards the app.", verdict.status)
             await _refuse(scope, send, verdict)
             return
+        verdict.set_variables()
         websocket = _websocket(app.server, scope, send)
         async with app.server.websocket_context(websocket) as context:
             _dash.current_app.set(app)
