@@ -26,7 +26,7 @@ class Steps:
         self._semaphore.release()
 
     async def wait(self) -> None:
-        while not self._semaphore.acquire(blocking=False):
+        while not self._semaphore.acquire(blocking=False):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
