@@ -11,12 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Quart, Websocket
+from quart.ctx import WebsocketContext
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 
 from .. import _dash
 from ..calls import call
 from ..exceptions import SetupPending, new_error_id
 from ..pool import serving_loop
+from ..server.flask_contexts import flask_request_beside
 from .guard import Verdict
 from .link import Handshake, LinkLost, SocketLink
 from .origin import allowed_origin
@@ -73,23 +76,41 @@ class LiveEndpoint:
             await _refuse(scope, send, verdict)
             return
         verdict.set_variables()
-        websocket = _websocket(app.server, scope, send)
+        await self._open(_websocket(app.server, scope, send), receive, send, verdict.user)
+
+    async def _open(self, websocket: Websocket, receive: Receive, send: Send, user: str | None) -> None:
+        """Accept a socket that the guards of pages let through, unless one of its own refuses."""
+        live, app = self._live, self._live.app
+        scope: Any = websocket.scope
         async with app.server.websocket_context(websocket) as context:
-            _dash.current_app.set(app)
-            rejection = await app.server.preprocess_websocket(context)
-            if rejection is not None or await run_hooks(live, "websocket_connect", websocket) is not None:
-                await _refuse(scope, send, Verdict())
-                return
-            await send({"type": "websocket.accept"})
-            handshake = Handshake(
-                cookies=dict(websocket.cookies),
-                headers=dict(websocket.headers),
-                address=websocket.remote_addr,
-                user=verdict.user,
-                context=copy_context(),
-                still_passes=partial(live.guard.passes, scope),
-            )
-            await self._talk(SocketLink(send, handshake), websocket, receive)
+            with flask_request_beside(websocket, context.session):
+                _dash.current_app.set(app)
+                rejection = await self._rejection(context)
+                if rejection is not None:
+                    await _refuse(scope, send, rejection)
+                    return
+                await send({"type": "websocket.accept"})
+                handshake = Handshake(
+                    cookies=dict(websocket.cookies),
+                    headers=dict(websocket.headers),
+                    address=websocket.remote_addr,
+                    user=user,
+                    context=copy_context(),
+                    still_passes=partial(live.guard.passes, scope),
+                )
+                await self._talk(SocketLink(send, handshake), websocket, receive)
+
+    async def _rejection(self, context: WebsocketContext) -> Verdict | None:
+        """What the server's ``before_websocket`` functions and Dash's connect hooks say, or None."""
+        server = self._live.app.server
+        try:
+            rejection = await server.preprocess_websocket(context)
+        except HTTPException as error:
+            return Verdict(status=error.code or 403)
+        if rejection is not None:
+            return Verdict(status=(await server.make_response(rejection)).status_code)
+        refused = await run_hooks(self._live, "websocket_connect", context.websocket)
+        return None if refused is None else Verdict()
 
     async def _refusal(self, scope: Any) -> Verdict | None:
         """Why a handshake is refused before the app is asked, or None."""

@@ -29,8 +29,8 @@ def install_flask_compat(server: quart.Quart) -> None:
     it again does nothing.
 
     What holds for it: the body of a request is read before the first guard runs; what a response writes to the
-    session after its headers were sent (in a stream) is lost, as in Flask; WebSockets have Flask's application
-    context and no request.
+    session after its headers were sent (in a stream) is lost, as in Flask; the live
+    connection has the request of its handshake, other WebSockets have Flask's application context and no request.
 
     Args:
         server: The server; later changes of its configuration count.

@@ -6,6 +6,8 @@ import asyncio
 import functools
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import IO, Any, NoReturn, cast
 
@@ -108,6 +110,27 @@ class FlaskRequestContext(quart.ctx.RequestContext):
         context.request.routing_exception = cast(HTTPException | None, self.request.routing_exception)
         context._after_request_functions = cast(list[Any], self._after_request_functions)
         return context
+
+
+@contextmanager
+def flask_request_beside(websocket: quart.Websocket, session: Any) -> Iterator[None]:
+    """A request context of Flask's for what runs over a WebSocket: its handshake, and Quart's session.
+
+    Nothing without ``flask_compat``. Entered and left in one task; what runs in others gets a copy of its context.
+
+    Args:
+        websocket: The WebSocket, whose context in Quart is pushed.
+        session: The session that Quart has opened for it.
+    """
+    shadow = shadow_of(quart.current_app)
+    if shadow is None:
+        yield
+        return
+    scheme = {"wss": "https", "ws": "http"}.get(websocket.scheme, websocket.scheme)
+    environ = environ_of(websocket, io.BytesIO()) | {"wsgi.url_scheme": scheme, QUART_SESSION: session}
+    with shadow.request_context(environ):
+        serving_loop.set(asyncio.get_running_loop())
+        yield
 
 
 def environ_of(request: BaseRequestWebsocket, body: IO[bytes]) -> dict[str, Any]:
