@@ -60,9 +60,8 @@
             }
         }
 
-        /** Have the renderer start its callbacks without inputs again. It also gives up all that it waits for. */
+        /** Have the renderer start its callbacks without inputs again. It also gives up all that it waits for: that must be nothing. */
         restart() {
-            this.unanswered.clear();
             this.post({type: "disconnected", payload: {reason: "messages of the server were lost"}});
             this.post({type: "connected"});
         }

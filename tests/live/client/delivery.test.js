@@ -91,12 +91,10 @@ test("when an answer must come before the carrier, it does", async () => {
     await clock.run();
     const requestId = dash.ask("a.x");
     delivery.push(setProps("a", {children: component("t1")}, true));
-    await clock.run();
-    // All slots of the renderer are taken: the carrier asks only after an answer.
-    clock.timers.clear();
+    dash.slots = 1;
     delivery.push(setProps("a", {children: component("t2")}, true));
     delivery.push({type: "callback_response", requestId, payload: {status: "prevent_update"}});
-    await clock.run();
+    await clock.pass(1900);
     assert.equal(carrier.ready, false);
     assert.equal(worker.unanswered.has(requestId), true);
     await clock.pass(2100);

@@ -323,7 +323,9 @@ class FakeRenderer {
         this.pending = new Map();
         this.count = 0;
         this.port = null;
+        /** So many requests are open at once. */
         this.slots = Infinity;
+        this.blocked = false;
         ["_flash_carrier", ...ids].forEach(id => this.mount(id));
         window.dash_component_api = {getLayout: id => this._getLayout(id)};
         window.dash_clientside = {set_props: (id, props) => this._setProps(id, props)};
@@ -345,7 +347,7 @@ class FakeRenderer {
 
     /** Fire the callbacks that Dash fires when the layout is there. */
     load() {
-        this._carry(null);
+        this._carry();
         return this;
     }
 
@@ -370,8 +372,12 @@ class FakeRenderer {
         return this.log.filter(entry => entry.set).map(entry => entry.set);
     }
 
-    _carry(data) {
-        this.ask("carrier", [{id: "_flash_carrier", property: "data", value: data}]);
+    _carry() {
+        this.blocked = this.pending.size >= this.slots;
+        if (!this.blocked) {
+            // Values are read when a slot is free.
+            this.ask("carrier", [{id: "_flash_carrier", property: "data", value: this.props("_flash_carrier").data}]);
+        }
     }
 
     _apply(output, payload) {
@@ -392,6 +398,7 @@ class FakeRenderer {
             const resolve = this.pending.get(message.requestId);
             this.pending.delete(message.requestId);
             resolve && resolve(message.payload);
+            this.blocked && this._carry();
         } else if (message.type === "set_props") {
             this._set(message.payload.componentId, message.payload.props, "set_props");
         } else {
@@ -418,7 +425,7 @@ class FakeRenderer {
         Object.assign(this.props(id), props);
         if (id === "_flash_carrier") {
             // Dash waits a timer for other changes before it asks.
-            this.window.setTimeout(() => this._carry(props.data), 0);
+            this.window.setTimeout(() => this._carry(), 0);
         }
     }
 }

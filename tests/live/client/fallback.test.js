@@ -197,7 +197,7 @@ test("after a lost stream the page resumes on a new one, with what was not ackno
 });
 
 test("a stream that fails is opened again", async () => {
-    const {window, clock, status} = await streaming();
+    const {window, clock, status, browser} = await streaming();
     window.source.fail();
     assert.equal(status(), "reconnecting");
     await clock.pass(1000);
@@ -205,6 +205,7 @@ test("a stream that fails is opened again", async () => {
     window.source.opened();
     await clock.run();
     assert.equal(status(), "connected");
+    assert.deepEqual([browser.channels.size, browser.waiting.length], [1, 0]);
 });
 
 test("where a proxy gathers the stream the page polls", async () => {

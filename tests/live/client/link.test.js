@@ -263,6 +263,18 @@ test("late news of an old link is not heard", async () => {
     assert.notEqual(status(), "closed");
 });
 
+test("a ticket that comes after the page was left opens nothing", async () => {
+    const {window, clock} = await connected();
+    let reply;
+    window.answer = () => new Promise(resolve => (reply = resolve));
+    window.socket.end(1006);
+    await clock.pass(1000);
+    window.happen("pagehide", {persisted: true});
+    reply({status: 200, body: {ticket: "t"}});
+    await clock.pass(1000);
+    assert.equal(window.sockets.length, 1);
+});
+
 test("nothing is said on the console in normal operation, and no timer is left after a goodbye", async () => {
     const {window, clock} = await connected();
     window.socket.end(1006);
