@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dash import Output
+from dash import Output, no_update
+from dash.exceptions import PreventUpdate
 
 from . import _dash
 from .exceptions import CallbackValueError
 from .patches import is_patch, joined
+
+if TYPE_CHECKING:
+    from .app import Flash
+    from .requests import Call
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Props = tuple[Any, dict[str, Any]]
 
@@ -52,6 +60,65 @@ class StreamedProps:
     """
 
     updates: tuple[Props, ...]
+
+
+def answer_of(
+    app: Flash, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
+) -> Answer:
+    """The answer that a value makes, held against the declared outputs by Dash's own rules.
+
+    Args:
+        app: Whose callback it is.
+        request: The call that gave it.
+        value: What was returned, or yielded.
+        response: What the answer has already.
+        has_update: Whether that is worth an answer.
+
+    Raises:
+        PreventUpdate: Nothing is to be updated.
+        Exception: The value does not fit the outputs.
+    """
+    declaration = request.declaration
+    answer = Answer(value, {"multi": True} if response is None else response)
+    if (pushed := pushed_by(value)) is not None:
+        answer.pushed = pushed
+        value = no_update if declaration.has_output else None
+    elif declaration.none_output:
+        value = None  # As in dash_devices: what it returns is of no interest.
+    try:
+        _dash.prepare_response(
+            value,
+            request.outputs,
+            declaration.multi,
+            answer.response,
+            request.context,
+            app,
+            request.packages,
+            declaration.background,
+            has_update,
+            declaration.has_output,
+            declaration.output,
+            declaration.callback_id,
+            declaration.allow_dynamic_callbacks,
+        )
+    except PreventUpdate:
+        if not answer.pushed:
+            raise
+        answer.response["response"] = {}
+    return answer
+
+
+def encode_part(request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
+    """Encode an answer, or a part of it.
+
+    Raises:
+        InvalidCallbackReturnValue: It has no JSON form.
+    """
+    try:
+        return encode(value)
+    except TypeError:
+        _dash.fail_unencodable(answer.value, request.declaration.output)
+        raise
 
 
 def pushed_by(value: Any) -> list[Props] | None:

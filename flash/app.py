@@ -24,6 +24,7 @@ from .live.serve import LiveEndpoint
 from .live.settings import live_settings
 from .pages import resolve_page
 from .pool import Pool, awaited_or_run
+from .requests import call_of
 from .server.backend import FlashBackend, backend_for, kind_of
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
@@ -253,7 +254,7 @@ class Flash(LiveApp):
         Returns:
             On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
         """
-        request = self.flash_dispatcher.call_of(stored, values, outputs, context)
+        request = call_of(stored, values, outputs, context)
         return awaited_or_run(self._run_to_text(request))
 
     async def _run_to_text(self, request: Any) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -19,7 +19,7 @@ from dash import no_update
 from dash.exceptions import PreventUpdate
 
 from . import _dash
-from .answers import Answer, Merged, StreamedProps, pushed_by
+from .answers import Answer, Merged, StreamedProps, answer_of, encode_part
 from .callbacks import Declaration, declaration_of
 from .calls import call
 from .context import Requester
@@ -28,6 +28,7 @@ from .exceptions import CallbackValueError, RequestRefused
 from .functions import is_async
 from .generators import values_of
 from .pool import Pool, ended_program, run_on_loop
+from .requests import Call, read_call
 
 if TYPE_CHECKING:
     from .app import Flash
@@ -36,18 +37,6 @@ BACKGROUND_THREADS = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class Call:
-    """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments."""
-
-    declaration: Declaration
-    context: Any
-    outputs: Any
-    args: list[Any]
-    kwargs: dict[str, Any]
-    packages: set[str] = field(default_factory=_dash.registered_packages)
 
 
 @dataclass(slots=True)
@@ -91,26 +80,7 @@ class Dispatcher:
                 there is no such callback.
             PreventUpdate: The page has appeared, or the callback's inputs have, and it was declared not to run then.
         """
-        check_body(body)
-        entry = self.app.callback_map.get(body["output"])
-        if entry is None or entry.get("callback") is None:
-            raise RequestRefused(404, "There is no such callback.")
-        try:
-            context = self.app.callback_context(body, requester)
-            stored = self.app.stored_callback(context, body)
-            request = self.call_of(stored, self.app.callback_values(context), context.outputs_list, context)
-        except Exception as error:
-            # None of the user's code has run: what fails here is what the client sent.
-            raise RequestRefused(400, "The request does not fit its callback.") from error
-        if request.declaration.none_output and not body["changedPropIds"]:
-            raise PreventUpdate
-        return request
-
-    def call_of(self, stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Call:
-        """The call of a stored callback with the flat values of its inputs and states."""
-        declaration = declaration_of(stored)
-        args, kwargs = _dash.validate_callback_body(declaration, values, outputs)
-        return Call(declaration, context, outputs, args, kwargs)
+        return read_call(self.app, body, requester)
 
     # From a call to an answer.
 
@@ -175,8 +145,8 @@ class Dispatcher:
     async def encode_by(self, request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
         """The same for a part of the answer, by a function of the caller's."""
         if is_light(value):
-            return _encode(request, answer, encode, value)
-        return await self.pool.run(_encode, request, answer, encode, value)
+            return encode_part(request, answer, encode, value)
+        return await self.pool.run(encode_part, request, answer, encode, value)
 
     async def _run_to_end(self, request: Call) -> bytes:
         """Run a streaming callback for one who can send a single answer: all of its answers, merged."""
@@ -305,56 +275,23 @@ class Dispatcher:
         self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
     ) -> bytes:
         """The JSON of a result. What it sets besides its outputs is pushed, or goes along."""
-        answer = self._prepare(request, value, response, has_update)
+        answer = answer_of(self.app, request, value, response, has_update)
         client = request.context.get("client")
         if client is not None and client.live:
             for component_id, props in answer.pushed:
                 client.set_props(component_id, props)
         else:
             answer.merge_pushed()
-        return _encode(request, answer, dumps, answer.response)
+        return encode_part(request, answer, dumps, answer.response)
 
     def _item(self, request: Call, value: Any, recovered: bool) -> Answer:
         """The answer of one value of a stream, and what ``set_props`` has gathered since the last."""
         try:
-            answer = self._prepare(request, value)
+            answer = answer_of(self.app, request, value)
         except PreventUpdate:
             answer = Answer(value, {"multi": True, "response": {}})
         request.context.updated_props.clear()
         answer.recovered = recovered
-        return answer
-
-    def _prepare(
-        self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
-    ) -> Answer:
-        """A result held against the declared outputs by Dash's own rules."""
-        declaration = request.declaration
-        answer = Answer(value, {"multi": True} if response is None else response)
-        if (pushed := pushed_by(value)) is not None:
-            answer.pushed = pushed
-            value = no_update if declaration.has_output else None
-        elif declaration.none_output:
-            value = None  # As in dash_devices: what it returns is of no interest.
-        try:
-            _dash.prepare_response(
-                value,
-                request.outputs,
-                declaration.multi,
-                answer.response,
-                request.context,
-                self.app,
-                request.packages,
-                declaration.background,
-                has_update,
-                declaration.has_output,
-                declaration.output,
-                declaration.callback_id,
-                declaration.allow_dynamic_callbacks,
-            )
-        except PreventUpdate:
-            if not answer.pushed:
-                raise
-            answer.response["response"] = {}
         return answer
 
     # Errors.
@@ -403,14 +340,6 @@ def _as_output(declaration: Declaration, value: Any) -> Any:
     return no_update if value is None and declaration.has_output else value
 
 
-def _encode(request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
-    try:
-        return encode(value)
-    except TypeError:
-        _dash.fail_unencodable(answer.value, request.declaration.output)
-        raise
-
-
 def _allowed(declaration: Declaration, value: Any) -> Any:
     """A value of a stream that may be sent.
 
@@ -423,34 +352,3 @@ def _allowed(declaration: Declaration, value: Any) -> Any:
             "outputs: yield stream_props(component_id, {property: value})."
         )
     return value
-
-
-def check_body(body: Any) -> None:
-    """Refuse a callback request that has not the shape that Dash's renderer sends.
-
-    Raises:
-        RequestRefused: 400, with what is wrong. Nothing of the body is repeated.
-    """
-    if not isinstance(body, dict):
-        raise RequestRefused(400, "The body must be a JSON object.")
-    if not isinstance(body.get("output"), str):
-        raise RequestRefused(400, "The field 'output' must be a string.")
-    for name in ("inputs", "state"):
-        entries = body.setdefault(name, [])
-        if not isinstance(entries, list) or not all(map(_is_property, entries)):
-            raise RequestRefused(400, f"The field '{name}' must be a list of objects with 'id' and 'property'.")
-    outputs = body.setdefault("outputs", [])
-    if not (_is_property(outputs) or (isinstance(outputs, list) and all(map(_is_property, outputs)))):
-        raise RequestRefused(400, "The field 'outputs' must hold objects with 'id' and 'property'.")
-    changed = body.setdefault("changedPropIds", [])
-    if not isinstance(changed, list) or not all(isinstance(each, str) for each in changed):
-        raise RequestRefused(400, "The field 'changedPropIds' must be a list of strings.")
-
-
-def _is_property(entry: Any) -> bool:
-    """Whether an entry names a property, or is the list of them that a pattern matched."""
-    if isinstance(entry, list):
-        return all(isinstance(each, dict) and _is_property(each) for each in entry)
-    return (
-        isinstance(entry, dict) and isinstance(entry.get("id"), (str, dict)) and isinstance(entry.get("property"), str)
-    )

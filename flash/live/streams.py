@@ -25,7 +25,7 @@ from .outbox import Update
 
 if TYPE_CHECKING:
     from ..app import Flash
-    from ..dispatch import Call
+    from ..requests import Call
 
 logger = logging.getLogger("flash")
 

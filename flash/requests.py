@@ -1,0 +1,85 @@
+"""A callback request: its shape, and the call that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dash.exceptions import PreventUpdate
+
+from . import _dash
+from .callbacks import Declaration, declaration_of
+from .context import Requester
+from .exceptions import RequestRefused
+
+if TYPE_CHECKING:
+    from .app import Flash
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments."""
+
+    declaration: Declaration
+    context: Any
+    outputs: Any
+    args: list[Any]
+    kwargs: dict[str, Any]
+    packages: set[str] = field(default_factory=_dash.registered_packages)
+
+
+def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
+    """Hold a callback request against the declarations of an app. See :meth:`flash.dispatch.Dispatcher.read`."""
+    check_body(body)
+    entry = app.callback_map.get(body["output"])
+    if entry is None or entry.get("callback") is None:
+        raise RequestRefused(404, "There is no such callback.")
+    try:
+        context = app.callback_context(body, requester)
+        stored = app.stored_callback(context, body)
+        called = call_of(stored, app.callback_values(context), context.outputs_list, context)
+    except Exception as error:
+        # None of the user's code has run: what fails here is what the client sent.
+        raise RequestRefused(400, "The request does not fit its callback.") from error
+    if called.declaration.none_output and not body["changedPropIds"]:
+        raise PreventUpdate
+    return called
+
+
+def call_of(stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Call:
+    """The call of a stored callback with the flat values of its inputs and states."""
+    declaration = declaration_of(stored)
+    args, kwargs = _dash.validate_callback_body(declaration, values, outputs)
+    return Call(declaration, context, outputs, args, kwargs)
+
+
+def check_body(body: Any) -> None:
+    """Refuse a callback request that has not the shape that Dash's renderer sends.
+
+    Raises:
+        RequestRefused: 400, with what is wrong. Nothing of the body is repeated.
+    """
+    if not isinstance(body, dict):
+        raise RequestRefused(400, "The body must be a JSON object.")
+    if not isinstance(body.get("output"), str):
+        raise RequestRefused(400, "The field 'output' must be a string.")
+    for name in ("inputs", "state"):
+        entries = body.setdefault(name, [])
+        if not isinstance(entries, list) or not all(map(_is_property, entries)):
+            raise RequestRefused(400, f"The field '{name}' must be a list of objects with 'id' and 'property'.")
+    outputs = body.setdefault("outputs", [])
+    if not (_is_property(outputs) or (isinstance(outputs, list) and all(map(_is_property, outputs)))):
+        raise RequestRefused(400, "The field 'outputs' must hold objects with 'id' and 'property'.")
+    changed = body.setdefault("changedPropIds", [])
+    if not isinstance(changed, list) or not all(isinstance(each, str) for each in changed):
+        raise RequestRefused(400, "The field 'changedPropIds' must be a list of strings.")
+
+
+def _is_property(entry: Any) -> bool:
+    """Whether an entry names a property, or is the list of them that a pattern matched."""
+    if isinstance(entry, list):
+        return all(isinstance(each, dict) and _is_property(each) for each in entry)
+    return (
+        isinstance(entry, dict) and isinstance(entry.get("id"), (str, dict)) and isinstance(entry.get("property"), str)
+    )
