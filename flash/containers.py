@@ -168,7 +168,7 @@ def _declare(app: Flash, name: str) -> None:
         Output(_CONTENT + name, "children"),
         Output(_SHOWN + name, "data"),
         inputs=inputs,
-        # The page of the browser names its path a moment after it has been laid out, and that starts the callback.
+        # A container that comes with a page finds the path there, and nothing else would start its callback.
         prevent_initial_call=False,
         hidden=True,
         optional=True,

@@ -51,8 +51,9 @@ def text_of(duo: Any, container: str, text: str) -> None:
     duo.wait_for_text_to_equal(f"#at-{container}", text)
 
 
-def test_each_container_shows_its_page_and_the_main_one_works_as_before(clean_duo: Any) -> None:
-    app = paged_app("side", "foot")
+@pytest.mark.parametrize("live", [False, True])
+def test_each_container_shows_its_page_and_the_main_one_works_as_before(clean_duo: Any, live: bool) -> None:
+    app = paged_app("side", "foot", websocket_callbacks=live)
     page("/", html.Div("Home", id="main"), title="At home")
     page("/sales", html.Div("Sales", id="main"), title="Our sales")
 
@@ -184,13 +185,20 @@ def test_a_container_inside_a_page_and_one_without(clean_duo: Any) -> None:
     app = paged_app()
     page("/", html.Div(["Home", PageContainer("inner", loading="...", id="at-inner")]))
     page("/sales", html.Div("Sales", id="main"))
-    page("/", lambda: "inside", "inner")
-    clean_duo.start_server(app)
+    page("/", lambda: html.Output(id="inside"), "inner")
+
+    @callback(Output("inside", "children"), Input("at-inner", "id"))
+    async def fill(name: str) -> str:
+        return "inside"
+
+    # The dev tools would show what is missing, of the callbacks too.
+    clean_duo.start_server(app, debug=True, use_reloader=False, dev_tools_hot_reload=False)
     text_of(clean_duo, "inner", "inside")
     clean_duo.find_element("#sales").click()
     clean_duo.wait_for_text_to_equal("#main", "Sales")
     clean_duo.find_element("#home").click()
     text_of(clean_duo, "inner", "inside")
+    assert clean_duo.find_elements(clean_duo.devtools_error_count_locator) == []
 
 
 def test_modules_of_the_pages_folder(tmp_path: Path, clean_duo: Any) -> None:

@@ -23,10 +23,17 @@ def scroll(duo: Any, selector: str) -> None:
 def test_it_loads_once_when_it_comes_near(clean_duo: Any) -> None:
     app, calls = flash_app(), []
     app.layout = html.Div([FAR, components.Lazy(id="sales", height=300), html.Div("after", id="after"), FAR])
+    go = asyncio.Event()
+
+    @app.server.get("/go")
+    async def let_go() -> str:
+        go.set()
+        return ""
 
     @components.lazy("sales")
     async def sales() -> Any:
         calls.append("sales")
+        await go.wait()
         return html.P("1,200", id="number")
 
     clean_duo.start_server(app)
@@ -34,12 +41,14 @@ def test_it_loads_once_when_it_comes_near(clean_duo: Any) -> None:
     lazy = clean_duo.find_element("#sales")
     assert lazy.get_attribute("aria-busy") == "true"
     assert lazy.size["height"] == 300
-    assert clean_duo.find_element("#sales [role=status]").get_attribute("textContent") == "Loading ..."
+    assert clean_duo.find_elements("#sales [role=status]") == []
     below = clean_duo.find_element("#after").location["y"]
-    clean_duo.wait_for_element("#after")
     assert calls == []
 
     scroll(clean_duo, "#sales")
+    clean_duo.wait_for_element("#sales.flash-lazy--loading")
+    assert clean_duo.find_element("#sales [role=status]").get_attribute("textContent") == "Loading ..."
+    clean_duo.driver.execute_script("fetch('/go')")
     clean_duo.wait_for_text_to_equal("#number", "1,200")
     assert lazy.get_attribute("aria-busy") == "false"
     assert clean_duo.find_element("#after").location["y"] == below

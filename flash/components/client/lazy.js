@@ -27,7 +27,7 @@
             {
                 id,
                 ref: element,
-                className: ["flash-lazy", isBusy && "flash-lazy--loading", className].filter(Boolean).join(" "),
+                className: ["flash-lazy", isBusy && visible && "flash-lazy--loading", className].filter(Boolean).join(" "),
                 style: {minHeight: height, ...style},
                 "aria-busy": isBusy,
             },
@@ -68,12 +68,15 @@
         return () => observer.disconnect();
     }
 
-    function skeleton({height, label = LABEL, placeholder}, isBusy) {
+    function skeleton({height, label = LABEL, placeholder, visible}, isBusy) {
         const isOwn = placeholder === undefined || placeholder === null;
         const shape = isOwn
             ? React.createElement("div", {className: "flash-lazy__skeleton", style: {height}, "aria-hidden": true})
             : placeholder;
-        const said = isBusy && React.createElement("span", {className: "flash-lazy__label", role: "status"}, label);
+        // Not before it loads: a page may hold many that nobody has come to.
+        const said =
+            isBusy &&
+            visible && React.createElement("span", {className: "flash-lazy__label", role: "status"}, label);
         return React.createElement(React.Fragment, null, said, shape);
     }
 

@@ -159,9 +159,10 @@
             }
         }
 
-        /** Forget what waits. */
-        clear() {
+        /** Forget what waits, for good. */
+        end() {
             this.waiting = [];
+            this.channel.port1.close();
         }
 
         _next() {

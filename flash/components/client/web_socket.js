@@ -62,7 +62,7 @@
         });
         const {current} = holder;
         return () => {
-            turns.clear();
+            turns.end();
             current.close();
         };
     }

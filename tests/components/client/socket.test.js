@@ -154,7 +154,7 @@ test("turns leave the renderer time, and keep their order", () => {
     page.fire();
     page.fire();
     assert.deepEqual(seen, [1, 2, 3]);
-    turns.channel.port1.close();
+    turns.end();
 });
 
 test("turns of a hidden page use no timer", async () => {
@@ -169,5 +169,5 @@ test("turns of a hidden page use no timer", async () => {
     await end;
     assert.deepEqual(seen, [1, 2]);
     assert.equal(page.timers.size, 0);
-    turns.channel.port1.close();
+    turns.end();
 });
