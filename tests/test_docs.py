@@ -36,6 +36,9 @@ def test_a_snippet_runs(kind: str, code: str) -> None:
     compiled = compile(code, "snippet", "exec", flags=inspect.CO_NESTED)
     if kind == "python":
         exec(compiled, {"__name__": "snippet"})
+        # What is declared without an app would become that of another test's.
+        _dash.global_register().entries.clear()
+        _dash.global_register().specs.clear()
 
 
 def test_every_argument_of_flashs_own_is_described() -> None:

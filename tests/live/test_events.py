@@ -23,8 +23,15 @@ EVER = 3600
 @pytest.fixture(autouse=True)
 def none_left_over() -> Iterator[None]:
     """Every event callback of a test belongs to its app."""
+    forget()
     yield
     assert flash._dash.global_callbacks() == []
+
+
+def forget() -> None:
+    """Drop what is declared without an app."""
+    flash._dash.global_register().entries.clear()
+    flash._dash.global_register().specs.clear()
 
 
 def live(scenario: Callable[[Flash, Tab], Any], **options: Any) -> None:
@@ -414,8 +421,7 @@ def test_only_generators_are_taken() -> None:
 
     with pytest.raises(ConfigurationError, match="has no yield"):
         event_callback(IN)(no_generator)
-    flash._dash.global_register().entries.clear()
-    flash._dash.global_register().specs.clear()
+    forget()
 
 
 @pytest.mark.parametrize(
