@@ -55,6 +55,7 @@ class Verdict:
         for variable, value in (self.context or mine).items():
             if not variable.name.startswith(_OF_REQUESTS) and mine.get(variable, _UNSET) is not value:
                 variable.set(value)
+        self.context = None  # With it the guards' request would live as long as the connection.
 
 
 class Guard:
