@@ -39,11 +39,10 @@ def main() -> None:
     rows = []
     for program in programs:
         for deflate in (True, False):
-            sizes: list[tuple[float, float]] = []
-            for _ in range(options.rounds):
-                sizes.append(
-                    (measured("live", program, deflate, options.tabs), measured("bare", program, deflate, options.tabs))
-                )
+            sizes = [
+                (measured("live", program, deflate, options.tabs), measured("bare", program, deflate, options.tabs))
+                for _ in range(options.rounds)
+            ]
             rows.append([f"{program}, {'compressed' if deflate else 'not compressed'}", *figures(sizes)])
     print_table(["served by", "Flash, KB", "bare app, KB", "difference, median, KB", "lowest to highest"], rows)
 
@@ -79,7 +78,7 @@ async def measure(server: Server, deflate: bool, count: int) -> float:
 async def settled(server: Server) -> int:
     """The memory of a server that has come to rest."""
     cpu = -1.0
-    while cpu != (cpu := server.cpu_seconds()):  # noqa: ASYNC110
+    while cpu + 0.002 < (cpu := server.cpu_seconds()):  # noqa: ASYNC110
         await asyncio.sleep(0.5)
     return server.memory()
 

@@ -46,9 +46,8 @@ class Server:
     process: psutil.Popen
 
     def memory(self) -> int:
-        """The bytes of memory that the server's process occupies."""
-        size: int = self.process.memory_info().rss
-        return size
+        """The bytes of memory that the server's processes occupy."""
+        return sum(each.memory_info().rss for each in [self.process, *self.process.children(recursive=True)])
 
     def cpu_seconds(self) -> float:
         """User and system time of the server's processes so far; in nanosecond steps where the others have 10 ms."""
