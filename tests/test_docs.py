@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 import flash
 from flash import Flash, _dash, exceptions
+from flash.live.clients import Client as LiveClient
+from flash.live.settings import MIB, LiveSettings
 from flash.testing import Client, SyncClient
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +48,25 @@ def test_every_argument_of_flashs_own_is_described() -> None:
     own = set(inspect.signature(Flash).parameters) - set(inspect.signature(_dash.OriginalDash).parameters)
     for name in own:
         assert f"| `{name}` |" in REFERENCE
+
+
+def test_every_setting_of_the_live_connection_is_described_with_its_default() -> None:
+    page = (ROOT / "docs" / "live.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", page[page.index("## Settings") :], re.MULTILINE)
+    described = {name: default.replace('"', "") for name, default in rows}
+    assert described == {setting.name: _written(setting.default) for setting in dataclasses.fields(LiveSettings)}
+
+
+def _written(default: Any) -> str:
+    return f"{default // MIB} MiB" if isinstance(default, int) and default >= MIB else str(default)
+
+
+def test_every_field_of_a_client_is_described() -> None:
+    fields = {name for name in {**vars(LiveClient), **vars(LiveClient("one"))} if not name.startswith("_")}
+    guide = (ROOT / "docs" / "live.md").read_text()
+    for name in fields - {"show_error"}:
+        assert re.search(rf"`(await )?{name}[`(]", guide), name
+        assert f"`{name}`" in REFERENCE, name
 
 
 def test_every_error_of_flashs_own_is_described() -> None:
