@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import orjson
+from dash import Patch
 
 from . import _dash
 
@@ -58,6 +59,8 @@ def is_light(value: Any) -> bool:
             waiting.extend(node.values())
         elif isinstance(node, _dash.Component):
             waiting.extend(_dash.component_properties(node))
+        elif isinstance(node, Patch):
+            waiting.append(node.to_plotly_json())
         elif not isinstance(node, (int, float, type(None))) and type(node).__name__ != "NoUpdate":
             return False
         if nodes > _LIGHT_NODES or text > _LIGHT_TEXT:

@@ -130,7 +130,11 @@ def test_an_image() -> None:
 
 
 def test_light_values_are_told_from_heavy_ones() -> None:
+    appended, extended = Patch(), Patch()
+    appended.append("word")
+    extended.extend(list(range(100)))
+    assert is_light(appended) and not is_light(extended)
     for light in (None, "text", 3, [1, 2], html.Div([html.B("a")] * 9), no_update, {"a": [1.5]}, (1, "x")):
         assert is_light(light)
-    for heavy in ("x" * 10_000, list(range(100)), [["x"] * 40] * 40, go.Figure(), FRAME, np.arange(3), patched()):
+    for heavy in ("x" * 10_000, list(range(100)), [["x"] * 40] * 40, go.Figure(), FRAME, np.arange(3)):
         assert not is_light(heavy)

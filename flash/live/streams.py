@@ -36,6 +36,9 @@ _FIRST_SECONDS = 0.1
 _MOST_PARALLEL = 100
 _MOST_WAITING = 100
 
+#: Streams of one tab in all, whatever they are of.
+_MOST_OF_CLIENT = 1000
+
 #: The time that the cleanup of generators has when the app is closed.
 _CLOSING_SECONDS = 5.0
 
@@ -221,7 +224,7 @@ class Streams:
         assert how is not None
         if before and how.overlap == "ignore":
             return _NO_UPDATE
-        self._refuse_too_many(how, len(before))
+        self._refuse_too_many(how, client, len(before))
         if how.overlap == "latest":
             for stream in before:
                 stream.close()
@@ -287,7 +290,9 @@ class Streams:
             del self._of_client[stream.client.id]
         stream.answer_now()
 
-    def _refuse_too_many(self, how: Streaming, others: int) -> None:
+    def _refuse_too_many(self, how: Streaming, client: Client, others: int) -> None:
+        if sum(map(len, self._of_client.get(client.id, {}).values())) >= _MOST_OF_CLIENT:
+            raise RequestRefused(429, f"{_MOST_OF_CLIENT} streams of this page run or wait already.")
         if how.overlap == "parallel" and others >= _MOST_PARALLEL:
             raise RequestRefused(429, f"This callback already streams {_MOST_PARALLEL} times in this page.")
         if how.overlap == "queue" and others > _MOST_WAITING:
@@ -303,20 +308,21 @@ class Streams:
             declared = self.app.callback_map[declaration.callback_id]["raw_inputs"]
             sent = call.context.inputs_list
         matched = {
-            (name, str(_first_of(entry)["id"].get(name)))
-            for dependency, entry in zip(declared, sent, strict=True)
-            if isinstance(dependency.component_id, dict) and _first_of(entry)
+            (name, repr(_id_in(entry).get(name)))
+            for dependency, entry in zip(declared, sent, strict=False)
+            if isinstance(dependency.component_id, dict)
             for name, wildcard in dependency.component_id.items()
             if wildcard is MATCH
         }
         return (declaration.callback_id, *sorted(matched))
 
 
-def _first_of(entry: Any) -> Any:
-    """An entry of a request, or the first of the list of them that a pattern has matched."""
+def _id_in(entry: Any) -> dict[str, Any]:
+    """The dict id of an entry of a request, or of the first in the list of those that a pattern has matched."""
     if isinstance(entry, list):
-        return entry[0] if entry else None
-    return entry
+        entry = entry[0] if entry else {}
+    component_id = entry.get("id")
+    return component_id if isinstance(component_id, dict) else {}
 
 
 def _updates_of(props: list[Props]) -> list[Update]:
