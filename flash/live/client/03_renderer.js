@@ -22,7 +22,8 @@
             const id = parsedId(componentId);
             try {
                 const component = api.getLayout(id);
-                // For some dict ids that are not there Dash returns the whole layout, and for all other unknown ids it throws.
+                // For some dict ids that are not there Dash returns the whole layout, and for all other unknown ids it
+                // throws.
                 return component && textOf(component.props.id) === textOf(id) ? component : null;
             } catch (unknownId) {
                 return null;

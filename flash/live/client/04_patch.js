@@ -5,8 +5,8 @@
     /**
      * Applies Dash's Patch as the renderer does.
      *
-     * The renderer patches only outputs that a callback has declared, so a Patch that holds components, which reaches the
-     * page as the answer of the carrier, must be resolved before.
+     * The renderer patches only outputs that a callback has declared, so a Patch that holds components, which reaches
+     * the page as the answer of the carrier, must be resolved before.
      */
     live.patch = {
         /**

@@ -7,8 +7,8 @@
     /**
      * Stands in for the SharedWorker through which Dash's renderer talks to its WebSocket.
      *
-     * The renderer sees a worker that is connected from the beginning to the end: what it asks meanwhile waits on our side, so
-     * that a lost link resolves none of its callbacks.
+     * The renderer sees a worker that is connected from the beginning to the end: what it asks meanwhile waits on our
+     * side, so that a lost link resolves none of its callbacks.
      */
     live.Worker = class Worker {
         /** @param {live.Log} log */
@@ -60,7 +60,10 @@
             }
         }
 
-        /** Have the renderer start its callbacks without inputs again. It also gives up all that it waits for: that must be nothing. */
+        /**
+         * Have the renderer start its callbacks without inputs again. It also gives up all that it waits for: that
+         * must be nothing.
+         */
         restart() {
             this.post({type: "disconnected", payload: {reason: "messages of the server were lost"}});
             this.post({type: "connected"});

@@ -5,9 +5,9 @@
     /**
      * Brings component trees to the page so that the callbacks inside them run, which `set_props` does not do.
      *
-     * The layout holds a hidden Store, and the app a callback without outputs that listens to it. Its request is kept here and
-     * never sent. Answered with values for any component, it makes the renderer treat them as a callback's result. Then the
-     * Store is changed, so that the next request comes.
+     * The layout holds a hidden Store, and the app a callback without outputs that listens to it. Its request is kept
+     * here and never sent. Answered with values for any component, it makes the renderer treat them as a callback's
+     * result. Then the Store is changed, so that the next request comes.
      */
     live.Carrier = class Carrier {
         /**
@@ -27,8 +27,8 @@
         }
 
         /**
-         * Whether a request is there to be answered. One that was asked before the Store changed last does not count: the
-         * renderer drops it, and its answer, when the next one comes.
+         * Whether a request is there to be answered. One that was asked before the Store changed last does not count:
+         * the renderer drops it, and its answer, when the next one comes.
          * @returns {boolean}
          */
         get ready() {
@@ -75,7 +75,10 @@
             this.spent = true;
         }
 
-        /** Change the Store, so that the next request comes. Not in the task that answered the last one: it is applied after that. */
+        /**
+         * Change the Store, so that the next request comes. Not in the task that answered the last one: it is applied
+         * after that.
+         */
         rearm() {
             this.spent = false;
             this.rounds += 1;

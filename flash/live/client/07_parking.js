@@ -8,8 +8,8 @@
     /**
      * Keeps what was set on components that are not on the page, until they are.
      *
-     * Of each property the newest value and all Patches after it. Beyond its bounds the property that was set longest ago is
-     * dropped.
+     * Of each property the newest value and all Patches after it. Beyond its bounds the property that was set longest
+     * ago is dropped.
      */
     live.Parking = class Parking {
         /** @param {live.Log} log */
@@ -48,7 +48,7 @@
             }
             while (this.places.size > MOST_PROPERTIES || this.characters > MOST_CHARACTERS) {
                 this._remove(this.places.keys().next().value);
-                this.log.warn("too much was sent for components that are not on the page; the oldest of it is dropped.");
+                this.log.warn("too much was sent for components that are not on the page; the oldest is dropped.");
             }
         }
 

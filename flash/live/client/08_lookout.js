@@ -8,8 +8,8 @@
     /**
      * Says when components may have come to the page, at most once a frame.
      *
-     * It looks after each change of the document. Some components, such as dcc.Store, change nothing there, so while somebody
-     * waits it also looks once a second.
+     * It looks after each change of the document. Some components, such as dcc.Store, change nothing there, so while
+     * somebody waits it also looks once a second.
      */
     live.Lookout = class Lookout {
         /**

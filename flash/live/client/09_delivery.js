@@ -8,11 +8,11 @@
     const CARRIER_MS = 2000;
 
     /**
-     * Hands the server's messages to Dash's renderer: in their order, one in each task, from the time that the layout is
-     * there.
+     * Hands the server's messages to Dash's renderer: in their order, one in each task, from the time that the layout
+     * is there.
      *
-     * One in each task, because the renderer applies an answer some microtasks later: a newer `set_props` in the same task
-     * would be overwritten by it.
+     * One in each task, because the renderer applies an answer some microtasks later: a newer `set_props` in the same
+     * task would be overwritten by it.
      */
     live.Delivery = class Delivery {
         /**
@@ -124,7 +124,10 @@
             return true;
         }
 
-        /** Wait for the carrier. With all of the renderer's slots taken it comes only after an answer, so one goes first. */
+        /**
+         * Wait for the carrier. With all of the renderer's slots taken it comes only after an answer, so one goes
+         * first.
+         */
         _wait() {
             if (this.patience !== null) {
                 return;
@@ -165,7 +168,10 @@
         }
     };
 
-    /** Messages without the values that later ones replace. A hidden page is fed faster than its renderer, whose timers are late. */
+    /**
+     * Messages without the values that later ones replace. A hidden page is fed faster than its renderer, whose timers
+     * are late.
+     */
     function conflated(messages) {
         const replaced = new Set();
         const kept = [];
@@ -177,10 +183,11 @@
 
     function withoutReplaced(message, replaced) {
         const {componentId, props} = message.payload;
-        const left = Object.entries(props).filter(([property]) => !replaced.has(JSON.stringify([componentId, property])));
+        const place = property => JSON.stringify([componentId, property]);
+        const left = Object.entries(props).filter(([property]) => !replaced.has(place(property)));
         for (const [property, value] of left) {
             if (!live.patch.isPatch(value)) {
-                replaced.add(JSON.stringify([componentId, property]));
+                replaced.add(place(property));
             }
         }
         return left.length === 0 ? null : {...message, payload: {componentId, props: Object.fromEntries(left)}};

@@ -3,8 +3,8 @@
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
     /**
-     * What the page has asked or answered and must arrive: kept until the server has acknowledged it, and a callback's request
-     * until it is answered.
+     * What the page has asked or answered and must arrive: kept until the server has acknowledged it, and a callback's
+     * request until it is answered.
      */
     live.Requests = class Requests {
         constructor() {
@@ -52,8 +52,8 @@
         }
 
         /**
-         * The server that had acknowledged requests is gone. Those that may run again are sent again; nobody is left who waits
-         * for the page's own answers.
+         * The server that had acknowledged requests is gone. Those that may run again are sent again; nobody is left
+         * who waits for the page's own answers.
          * @param {string[]} retry The outputs of the callbacks that may run again.
          * @returns {Object[]} The requests that are lost. They are forgotten.
          */

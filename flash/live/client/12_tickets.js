@@ -8,8 +8,8 @@
     /**
      * Asks the server, with the cookies of now, whether this page may be connected. The answer is a ticket.
      *
-     * A browser tells a page nothing of why a WebSocket was refused; this question tells a user who is signed out from a server
-     * that is away.
+     * A browser tells a page nothing of why a WebSocket was refused; this question tells a user who is signed out from
+     * a server that is away.
      */
     live.Tickets = class Tickets {
         /**
@@ -22,7 +22,10 @@
             this.timer = null;
         }
 
-        /** @returns {Promise<{ticket: ?string, signedOut: boolean}>} No ticket and not signed out: the server did not answer. */
+        /**
+         * @returns {Promise<{ticket: ?string, signedOut: boolean}>} No ticket and not signed out: the server did not
+         * answer.
+         */
         async fetch() {
             const {window} = this;
             const controller = new window.AbortController();

@@ -10,8 +10,8 @@
     const GOOD_MS = 10000;
 
     /**
-     * How long to wait before the next attempt: doubled after each failure up to half a minute, and by chance anything up to
-     * that, so that the pages of a server that was away do not come back all at once.
+     * How long to wait before the next attempt: doubled after each failure up to half a minute, and by chance anything
+     * up to that, so that the pages of a server that was away do not come back all at once.
      */
     live.Backoff = class Backoff {
         /** @param {Window} window */
@@ -19,11 +19,17 @@
             this.window = window;
             this.failures = 0;
             this.welcomedAt = null;
+            this.triedAt = window.Date.now();
             /** How many links in a row were lost soon. */
             this.soonLost = 0;
         }
 
-        /** An attempt has succeeded. */
+        /** An attempt begins. */
+        tries() {
+            this.triedAt = this.window.Date.now();
+        }
+
+        /** It has succeeded. */
         succeeded() {
             this.welcomedAt = this.window.Date.now();
         }
@@ -46,7 +52,8 @@
             } else if (slowly) {
                 wait += SLOW_MS;
             }
-            return this.window.document.hidden ? Math.max(wait, HIDDEN_MS) : wait;
+            const patience = this.window.document.hidden ? this.triedAt + HIDDEN_MS - this.window.Date.now() : 0;
+            return Math.max(wait, patience);
         }
 
         /** After a link the failures before it are forgotten, unless links do not last. */

@@ -5,9 +5,10 @@
     /**
      * What the page may know of its connection. `window.FlashLive.connection` is one.
      *
-     * `state` is `{status, recovered, client, transport, since}`: `status` is "connecting", "connected", "reconnecting",
-     * "offline", "signed-out" or "closed"; `recovered` is false from the time that messages were lost; `transport` is
-     * "websocket", "stream", "poll" or null; `since` is when the status has changed, in milliseconds since 1970.
+     * `state` is `{status, recovered, client, transport, since}`: `status` is "connecting", "connected",
+     * "reconnecting", "offline", "signed-out" or "closed"; `recovered` is false from the time that messages were lost;
+     * `transport` is "websocket", "stream", "poll" or null; `since` is when the status has changed, in milliseconds
+     * since 1970.
      */
     live.State = class State {
         /**

@@ -24,8 +24,8 @@
      *                                 │                   │
      *                                 └──refused──▶ signed-out or closed ──retry()──▶ reconnecting
      *
-     * It needs from its owner: `greeting(ticket)`, the first message of each link, and the handlers `onwelcome(welcome)`,
-     * `onmessage(message)`, `onrefused(message)`, `ontoolarge()` and `onstop(status)`.
+     * It needs from its owner: `greeting(ticket)`, the first message of each link, and the handlers
+     * `onwelcome(welcome)`, `onmessage(message)`, `onrefused(message)`, `ontoolarge()` and `onstop(status)`.
      */
     live.Link = class Link {
         /**
@@ -47,7 +47,10 @@
             this.paused = false;
             /** Whether the page has been connected or has failed to be: then it is reconnecting. */
             this.hasFailed = false;
-            /** What the server has asked for when it said goodbye, in milliseconds, and the time before which it is not there. */
+            /**
+             * What the server has asked for when it said goodbye, in milliseconds, and the time before which it is not
+             * there.
+             */
             this.retryAfter = null;
             this.awayUntil = 0;
             this.kind = "websocket";
@@ -76,7 +79,10 @@
             }
         }
 
-        /** The network has come or gone, or somebody looks at the page: try again soon, or see whether the link still lives. */
+        /**
+         * The network has come or gone, or somebody looks at the page: try again soon, or see whether the link still
+         * lives.
+         */
         wake() {
             if (this.isOpen) {
                 this._probe();
@@ -138,6 +144,7 @@
         async _attempt() {
             this._drop();
             this._announce();
+            this.backoff.tries();
             const turn = this.turn;
             const {ticket, signedOut} = await this.tickets.fetch();
             if (turn === this.turn) {
@@ -183,7 +190,10 @@
             transport.open();
         }
 
-        /** The WebSocket has not opened. Where a ticket can be had meanwhile, it is the WebSocket that does not get through. */
+        /**
+         * The WebSocket has not opened. Where a ticket can be had meanwhile, it is the WebSocket that does not get
+         * through.
+         */
         async _openSlowly() {
             const {transport} = this;
             const answer = await this.tickets.fetch();

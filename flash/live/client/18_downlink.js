@@ -7,8 +7,8 @@
     const POLL_MS = 35000;
 
     /**
-     * What the server sends to a browser that cannot use WebSockets: one stream of server-sent events, or polls where a proxy
-     * gathers the stream.
+     * What the server sends to a browser that cannot use WebSockets: one stream of server-sent events, or polls where
+     * a proxy gathers the stream.
      *
      * Handlers: `onopen({name, kind})`, where `kind` is "stream" or "poll", `onentry(entry)` and `onclose()`.
      */
@@ -51,7 +51,8 @@
         _stream() {
             const source = new this.window.EventSource(`${this.url}/stream?stream=${this.name}`);
             source.addEventListener("open", event => {
-                // Browsers have an event "open" of their own, for the headers, which a proxy may pass on while it keeps the rest.
+                // Browsers have an event "open" of their own, for the headers, which a proxy may pass on while it
+                // keeps the rest.
                 if (event.data !== undefined) {
                     this.window.clearTimeout(this.timer);
                     this.timer = null;

@@ -5,11 +5,11 @@
     /**
      * One downlink for all tabs of a browser, which has few connections to a server over HTTP/1.1.
      *
-     * The tabs elect a holder by a lock, which the browser passes on when its tab is closed. The holder listens, and passes on
-     * what belongs to the others by a channel. Where the browser has no locks each tab listens for itself.
+     * The tabs elect a holder by a lock, which the browser passes on when its tab is closed. The holder listens, and
+     * passes on what belongs to the others by a channel. Where the browser has no locks each tab listens for itself.
      *
-     * A tab that needs the stream sets `listener`, an object with `onstream(stream)`, `onentry(entry)`, which returns whether
-     * the entry is the tab's own, and `onlost()`.
+     * A tab that needs the stream sets `listener`, an object with `onstream(stream)`, `onentry(entry)`, which returns
+     * whether the entry is the tab's own, and `onlost()`.
      */
     live.SharedStream = class SharedStream {
         /**

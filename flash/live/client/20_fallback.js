@@ -8,7 +8,10 @@
     const REJECTED = 4001;
     const SIGNED_OUT = 4401;
 
-    /** A transport without WebSockets: the browser's stream down, POSTs up. See `live.Socket` for what transports have in common. */
+    /**
+     * A transport without WebSockets: the browser's stream down, POSTs up. See `live.Socket` for what transports have
+     * in common.
+     */
     live.Fallback = class Fallback {
         /**
          * @param {Window} window

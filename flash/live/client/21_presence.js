@@ -27,10 +27,13 @@
         }
 
         _on(target, type, handler) {
-            target.addEventListener(type, this.log.guarded(`The browser's event ${type} could not be dealt with.`, handler));
+            const sentence = `The browser's event ${type} could not be dealt with.`;
+            target.addEventListener(type, this.log.guarded(sentence, handler));
         }
 
-        /** The page may come back out of the browser's back-forward cache, which takes no page with open connections. */
+        /**
+         * The page may come back out of the browser's back-forward cache, which takes no page with open connections.
+         */
         _leave(isKept) {
             if (isKept) {
                 this.link.pause();

@@ -3,14 +3,17 @@
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
     const VERSION = 1;
-    const LOST = "The connection was lost while this was running, and its result with it. It may or may not have been done.";
+    const LOST = "The connection was lost while this was running. It may or may not have been done.";
     const TOO_LARGE = "This is more than the server takes. It was not sent.";
     const STOPPED = {
         "signed-out": "You are signed out, so this was not sent or its result was lost.",
         closed: "The connection is closed, so this was not sent or its result was lost.",
     };
 
-    /** The browser's end of the live connection: passes messages between the renderer and the server, and loses none in silence. */
+    /**
+     * The browser's end of the live connection: passes messages between the renderer and the server, and loses none in
+     * silence.
+     */
     live.Client = class Client {
         /**
          * @param {Object} parts

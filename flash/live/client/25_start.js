@@ -5,7 +5,7 @@
     /**
      * Put the parts together and connect.
      * @param {Window} window
-     * @param {Object} config `{socket, live, callbacks, carrier, indicator, onGap, retry}`, as the server has written it.
+     * @param {Object} config `{socket, live, callbacks, carrier, indicator, onGap, retry}`, by the server.
      * @returns {live.Client}
      */
     live.start = function (window, config) {

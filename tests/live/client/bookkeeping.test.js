@@ -93,12 +93,19 @@ test("a server that says when it is back, or has too much to do, is listened to"
     assert.ok(backoff.next({slowly: true}) >= 15000);
 });
 
-test("hidden pages come back at most once a minute", () => {
+test("hidden pages try at most once a minute, and soon after a link that has lasted", () => {
     const window = new FakeWindow();
     window.document.hidden = true;
     const backoff = new live.Backoff(window);
     assert.equal(backoff.next(), 60000);
-    assert.equal(backoff.next({retry: 2000}), 60000);
+    backoff.tries();
+    backoff.succeeded();
+    window.clock.now += 3600000;
+    assert.equal(backoff.next(), 250);
+    backoff.tries();
+    window.clock.now += 100;
+    assert.equal(backoff.next(), 59900);
+    assert.equal(backoff.next({retry: 2000}), 59900);
 });
 
 test("the state tells its subscribers of changes, and of the first one at once", () => {
