@@ -80,6 +80,7 @@ class Connection:
         "_sending",
         "_ticket_timer",
         "_writer",
+        "away_since",
         "client",
         "end_id",
         "handshake",
@@ -110,9 +111,11 @@ class Connection:
             connection=self,
         )
         settings = live.settings
-        self.outbox = Outbox(settings.resume_messages, settings.resume_bytes)
+        self.outbox = Outbox(settings.resume_messages, settings.resume_bytes, live.ledger)
         self.requests = Requests(self)
         self.state = State.AWAY
+        #: When its link was lost, in the loop's seconds.
+        self.away_since = 0.0
         #: Bounds the messages that come by POST; made with the first.
         self.post_rate: Rate | None = None
         self._loop = asyncio.get_running_loop()
@@ -191,10 +194,7 @@ class Connection:
             # The page has noticed before the server that the old link is dead.
             self._drop_link(CloseCode.REPLACED)
             self.state = State.AWAY
-        before = self.outbox.size
-        recovered = self.outbox.rewind(received)
-        self.live.waiting_changed(self.outbox.size - before)
-        return recovered
+        return self.outbox.rewind(received)
 
     def detach(self, link: Link) -> None:
         """The link is lost. The client is away, if it was its link."""
@@ -202,6 +202,7 @@ class Connection:
             return
         self._release_link()
         self.state = State.AWAY
+        self.away_since = self._loop.time()
         self.outbox.pause()
         self._gone_timer = self._loop.call_later(self.live.settings.resume_seconds, self.leave)
 
@@ -213,7 +214,6 @@ class Connection:
             self._release_link()
         self.state = State.GONE
         self._cancel_timers()
-        self.live.waiting_changed(-self.outbox.size)
         self.outbox.lose()
         self.requests.cancel()
         self._let_in()
@@ -225,7 +225,7 @@ class Connection:
                 logger.exception("What was to happen when a client is gone failed. Error id: %s", new_error_id())
         self.live.departed(self)
 
-    def close(self, code: CloseCode, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "") -> None:
         """Close the link for a reason that the page is told. With DONE or SIGNED_OUT the client is gone."""
         if self._link is not None:
             self._link.close(code, reason)
@@ -261,9 +261,7 @@ class Connection:
         """Send a numbered message, behind those that wait."""
         if self.gone or self.outbox.lost:
             return
-        before = self.outbox.size
         self.outbox.put(message)
-        self.live.waiting_changed(self.outbox.size - before)
         if self.state is State.AWAY:
             if self.outbox.over:
                 self._give_up()
@@ -272,10 +270,15 @@ class Connection:
             self.close(CloseCode.SLOW)
         else:
             self._wake()
+        if self.live.ledger.bytes > self.live.settings.all_waiting_bytes:
+            self.live.make_room()
 
     def say(self, frame: bytes) -> None:
-        """Send a message that is not numbered, ahead of those that wait; nothing while the client is away."""
-        if self._link is not None:
+        """Send a message that is not numbered, ahead of those that wait; nothing while the client is away.
+
+        Dash's worker does not know such messages, and gets none.
+        """
+        if self._link is not None and not isinstance(self._link, WorkerLink):
             self._control.append(frame)
             self._wake()
 
@@ -312,12 +315,10 @@ class Connection:
             return self._control.pop(0)
         if not self.outbox:
             return None
-        before = self.outbox.size
         # A worker's messages are addressed one by one.
         messages = self.outbox.take(0 if isinstance(link, WorkerLink) else _BATCH_BYTES)
         if isinstance(link, WorkerLink):
             self.outbox.acknowledge(self.outbox.sent)
-        self.live.waiting_changed(self.outbox.size - before)
         return join(messages)
 
     async def flushed(self) -> None:
@@ -327,12 +328,13 @@ class Connection:
 
     def _give_up(self) -> None:
         """Drop what waits for a client that is away; it begins anew when it comes back."""
-        self.live.waiting_changed(-self.outbox.size)
         self.outbox.lose()
         self._let_in()
 
     def lose_resume(self) -> None:
-        """Drop what is kept for a client that is away, because all clients together keep too much."""
+        """Drop what is kept for a client, which is away or reads too slowly: all clients together keep too much."""
+        if self._sending and self.outbox:
+            self.close(CloseCode.SLOW)
         if self.away and not self.outbox.lost:
             self._give_up()
 
@@ -371,9 +373,7 @@ class Connection:
 
     def acknowledge(self, received: int) -> None:
         """The client has so many numbered messages."""
-        before = self.outbox.size
         self.outbox.acknowledge(received)
-        self.live.waiting_changed(self.outbox.size - before)
 
     def _beat(self) -> None:
         self._beat_at = self._loop.time()

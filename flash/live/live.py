@@ -24,7 +24,7 @@ from .connection import Connection
 from .fallback import Downlinks
 from .guard import Guard
 from .link import Link, WorkerLink
-from .outbox import Message
+from .outbox import Ledger, Message
 from .protocol import CloseCode
 from .push import updates_of
 from .settings import LiveSettings
@@ -37,6 +37,10 @@ logger = logging.getLogger("flash")
 
 #: Milliseconds over which clients come back when the server has ended.
 _RETRY = (500, 3000)
+
+
+#: When too much is kept for all clients, so much of the bound may stay.
+_ENOUGH = 0.9
 
 
 class Live:
@@ -65,7 +69,8 @@ class Live:
         self._thread: int | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._presence: dict[str, asyncio.Task[None]] = {}
-        self._waiting_bytes = 0
+        #: Counts what is kept for all clients.
+        self.ledger = Ledger()
         self._watched: asyncio.Event | None = None
 
     # The loop.
@@ -193,20 +198,22 @@ class Live:
     def _broadcast(self, updates: list[Any]) -> None:
         _push_all([client._connection for client in self.clients if client._connection], updates)
 
-    def waiting_changed(self, change: int) -> None:
-        """Keep count of what is kept for all clients together."""
-        self._waiting_bytes += change
-        if change > 0 and self._waiting_bytes > self.settings.all_waiting_bytes:
-            self._make_room()
+    def make_room(self) -> None:
+        """Drop what is kept for clients until it is well within its bound.
 
-    def _make_room(self) -> None:
-        """Take the resume from those who are away longest, until what is kept is within its bound."""
-        for client in self.clients:
-            connection = client._connection
-            if connection is not None and connection.away and not connection.outbox.lost:
-                connection.lose_resume()
-                if self._waiting_bytes <= self.settings.all_waiting_bytes:
-                    return
+        Those who are away longest lose their resume first, then those who read slowly are closed, the slowest first.
+        At last nothing is kept that was sent: a client that loses its link then cannot resume.
+        """
+        enough = _ENOUGH * self.settings.all_waiting_bytes
+        connections = [client._connection for client in self.clients if client._connection is not None]
+        away = sorted((each for each in connections if each.away), key=lambda each: each.away_since)
+        slow = sorted((each for each in connections if not each.away), key=lambda each: -each.outbox.waiting_bytes)
+        for connection in [*away, *slow]:
+            if self.ledger.bytes <= enough:
+                return
+            connection.lose_resume()
+        for connection in slow:
+            connection.outbox.forget_sent()
 
     # Who is asking.
 

@@ -13,12 +13,14 @@ class Message:
 
     Attributes:
         frame: Its JSON.
+        holders: How many outboxes keep it.
     """
 
-    __slots__ = ("frame",)
+    __slots__ = ("frame", "holders")
 
     def __init__(self, frame: bytes) -> None:
         self.frame = frame
+        self.holders = 0
 
 
 class Update(Message):
@@ -44,6 +46,27 @@ class Update(Message):
         return Update(self.component, values, self.patches - names) if values else None
 
 
+class Ledger:
+    """Counts the bytes that all outboxes keep together. A message that many tabs get is kept once, and counts once."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def hold(self, message: Message) -> None:
+        """An outbox keeps a message."""
+        if message.holders == 0:
+            self.bytes += len(message.frame)
+        message.holders += 1
+
+    def release(self, message: Message) -> None:
+        """An outbox keeps it no more."""
+        message.holders -= 1
+        if message.holders == 0:
+            self.bytes -= len(message.frame)
+
+
 class Outbox:
     """The messages of one tab, in their order.
 
@@ -57,11 +80,13 @@ class Outbox:
     Args:
         resume_messages: The most messages that are kept of what was sent, and that may come while the tab is away.
         resume_bytes: The same in bytes.
+        ledger: Counts what this outbox and others keep.
     """
 
     __slots__ = (
         "_acknowledged",
         "_barrier",
+        "_ledger",
         "_number",
         "_paused_bytes",
         "_paused_messages",
@@ -75,7 +100,8 @@ class Outbox:
         "waiting_bytes",
     )
 
-    def __init__(self, resume_messages: int, resume_bytes: int) -> None:
+    def __init__(self, resume_messages: int, resume_bytes: int, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._resume_messages = resume_messages
         self._resume_bytes = resume_bytes
         self._waiting: dict[int, Message] = {}
@@ -126,6 +152,7 @@ class Outbox:
     def _append(self, message: Message) -> None:
         self._number += 1
         self._waiting[self._number] = message
+        self._ledger.hold(message)
         self.waiting_bytes += len(message.frame)
         if isinstance(message, Update):
             for name in message.values:
@@ -140,8 +167,14 @@ class Outbox:
             merged = Update(message.component, old.values | message.values, old.patches - message.values.keys())
         for name in added & message.values.keys():
             self._places.setdefault((message.component, name), []).append(number)
-        self._waiting[number] = merged
-        self.waiting_bytes += len(merged.frame) - len(old.frame)
+        self._exchange(number, merged)
+
+    def _exchange(self, number: int, message: Update) -> None:
+        old = self._waiting[number]
+        self._waiting[number] = message
+        self._ledger.hold(message)
+        self._ledger.release(old)
+        self.waiting_bytes += len(message.frame) - len(old.frame)
 
     def _reduce(self, number: int, names: set[str]) -> None:
         """Take properties out of a waiting update that a newer value has made needless."""
@@ -149,10 +182,9 @@ class Outbox:
         assert isinstance(old, Update)
         rest = old.without(names)
         if rest is None:
-            self._remove(number)
+            self._ledger.release(self._remove(number))
             return
-        self._waiting[number] = rest
-        self.waiting_bytes += len(rest.frame) - len(old.frame)
+        self._exchange(number, rest)
         for name in names & old.values.keys():
             self._leave(old.component, name, number)
 
@@ -194,7 +226,9 @@ class Outbox:
             self._forget()
 
     def _forget(self) -> None:
-        self.sent_bytes -= len(self._sent.popleft().frame)
+        message = self._sent.popleft()
+        self._ledger.release(message)
+        self.sent_bytes -= len(message.frame)
         self._acknowledged += 1
 
     def acknowledge(self, received: int) -> None:
@@ -217,11 +251,10 @@ class Outbox:
             return False
         self.acknowledge(received)
         again = [*self._sent, *self._waiting.values()]
-        self._sent.clear()
-        self.sent_bytes = 0
-        self._clear_waiting()
+        self._clear()
         for message in again:
             self._append(message)
+            self._ledger.release(message)
             if not isinstance(message, Update):
                 self._barrier = self._number
         return True
@@ -242,14 +275,20 @@ class Outbox:
     def lose(self) -> None:
         """Drop everything: the tab begins anew when it comes back."""
         self.lost = True
-        self._clear_waiting()
-        self._sent.clear()
-        self.sent_bytes = 0
+        for message in (*self._sent, *self._waiting.values()):
+            self._ledger.release(message)
+        self._clear()
 
-    def _clear_waiting(self) -> None:
+    def forget_sent(self) -> None:
+        """Drop what was sent and may have to be sent again."""
+        while self._sent:
+            self._forget()
+
+    def _clear(self) -> None:
+        self._sent.clear()
         self._waiting.clear()
         self._places.clear()
-        self.waiting_bytes = 0
+        self.sent_bytes = self.waiting_bytes = 0
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._waiting.values())

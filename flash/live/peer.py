@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import protocol
 from .clients import TooManyClients
 from .connection import Connection
-from .link import Link, WorkerLink
+from .link import Link, SocketLink, WorkerLink
 from .protocol import CloseCode
 from .rate import Rate
 
@@ -32,7 +32,7 @@ class Peer:
 
     __slots__ = ("_connection", "_link", "_live", "_pages", "_rate", "_refusals")
 
-    def __init__(self, live: Live, link: Link) -> None:
+    def __init__(self, live: Live, link: SocketLink) -> None:
         self._live = live
         self._link = link
         self._rate = Rate(live.settings.rate, live.settings.burst)
@@ -53,7 +53,8 @@ class Peer:
         if len(messages) > 1 and not self._rate.take(len(messages) - 1, now):
             return self._fail(CloseCode.TOO_FAST, "too many messages")
         for message in messages:
-            await self._handle(message)
+            if not self._link.closed:
+                await self._handle(message)
 
     async def _handle(self, message: Any) -> None:
         if self._connection is not None:

@@ -150,6 +150,8 @@ class LiveEndpoint:
 
     async def _take(self, peer: Peer, link: SocketLink, websocket: Websocket, event: Any) -> None:
         text = event.get("text")
+        if link.closed:
+            return  # Until the close is written, the other end may go on.
         if text is None:
             logger.warning("A binary frame closed a live connection.")
             link.close(CloseCode.BINARY, "text only")
@@ -183,7 +185,7 @@ async def run_hooks(live: Live, kind: str, *args: Any) -> tuple[int, str] | None
     return None
 
 
-async def run_message_hooks(live: Live, websocket: Any, text: str) -> tuple[int, str] | None:
+async def run_message_hooks(live: Live, websocket: Any, text: str | bytes) -> tuple[int, str] | None:
     """Show the messages of a frame to the ``websocket_message`` hooks."""
     try:
         decoded = json.loads(text)

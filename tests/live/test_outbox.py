@@ -10,12 +10,12 @@ import pytest
 
 from flash import Patch, patches
 from flash.live.connection import update_of
-from flash.live.outbox import Message, Outbox, join
+from flash.live.outbox import Ledger, Message, Outbox, join
 from flash.live.rate import Rate
 
 
 def outbox(messages: int = 1000, size: int = 1 << 20) -> Outbox:
-    return Outbox(messages, size)
+    return Outbox(messages, size, Ledger())
 
 
 def answer(name: str = "r") -> Message:
@@ -229,7 +229,21 @@ def test_what_is_lost_stays_lost() -> None:
     box = outbox()
     box.put(answer())
     box.lose()
-    assert not box.rewind(0) and box.size == 0
+    assert not box.rewind(0) and box.size == box._ledger.bytes == 0
+
+
+def test_a_message_of_several_outboxes_counts_once() -> None:
+    ledger, message = Ledger(), answer("x" * 1000)
+    boxes = [Outbox(1000, 1 << 20, ledger) for _ in range(3)]
+    for box in boxes:
+        box.put(message)
+    assert ledger.bytes == len(message.frame)
+    boxes[0].lose()
+    boxes[1].take(0)
+    boxes[1].acknowledge(1)
+    assert ledger.bytes == len(message.frame)
+    boxes[2].lose()
+    assert ledger.bytes == 0
 
 
 def test_a_frame_of_several_messages_is_a_list() -> None:
@@ -280,6 +294,7 @@ def test_a_page_ends_with_the_values_of_the_server(seed: int) -> None:
                 under_way.clear()
                 assert box.rewind(received)
         assert box.waiting_bytes == sum(len(message.frame) for message in box)
+        assert box._ledger.bytes == box.size
     while messages := box.take(1000):
         under_way += messages
     arrive(len(under_way))

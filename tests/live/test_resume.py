@@ -100,7 +100,7 @@ def test_more_than_the_window_holds_is_lost_and_said_to_be(limits: dict[str, int
             await away(app)
             for number in range(50):
                 append(app, number)
-            assert app.flash_live._waiting_bytes == 0
+            assert app.flash_live.ledger.bytes == 0
             welcome = await tab.resume()
             assert welcome["recovered"] is False and welcome["client"] != client.id
             assert client.gone and len(app.clients) == 1
