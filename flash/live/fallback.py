@@ -22,7 +22,7 @@ from .origin import allowed_origin
 from .peer import greet, handle
 from .protocol import CloseCode
 from .rate import Rate
-from .serve import run_hooks
+from .serve import run_hooks, run_message_hooks
 
 if TYPE_CHECKING:
     from .live import Live
@@ -142,7 +142,7 @@ class StreamLink:
     """
 
     def __init__(self, downlink: Downlink, handshake: Handshake) -> None:
-        self._downlink = downlink
+        self.downlink = downlink
         self.handshake = handshake
         self.connection: Connection | None = None
         downlink.add(self)
@@ -151,17 +151,17 @@ class StreamLink:
         """Send one frame."""
         if self.connection is None:
             raise LinkLost()
-        await self._downlink.put(self.connection.client.id, frame)
+        await self.downlink.put(self.connection.client.id, frame)
 
     def close(self, code: int, reason: str = "") -> None:
         """Close the link; the page is told with which code."""
-        if self.connection is not None and not self._downlink.closed:
-            self._downlink.say_closed(self.connection.client.id, code)
-        self._downlink.discard(self)
+        if self.connection is not None and not self.downlink.closed:
+            self.downlink.say_closed(self.connection.client.id, code)
+        self.downlink.discard(self)
 
     def lost(self) -> None:
         """The browser listens no more."""
-        self._downlink.discard(self)
+        self.downlink.discard(self)
         if self.connection is not None:
             self.connection.detach(self)
 
@@ -245,10 +245,12 @@ class Downlinks:
         self._check_origin()
         messages = await self._messages()
         if isinstance(messages[0], (protocol.Hello, protocol.Resume)):
+            await self._ask_hooks(None)
             connection, first = await self._greet(messages.pop(0))
             replies = [first]
         else:
             connection = self._connection()
+            await self._ask_hooks(connection)
             replies = []
         # The stream of a page that is closed may end before its last message comes.
         if connection.away and not replies and not isinstance(messages[0], protocol.Bye):
@@ -281,6 +283,23 @@ class Downlinks:
             raise RequestRefused(409, "There is no such client. Send hello or resume first.")
         return connection
 
+    async def _ask_hooks(self, connection: Connection | None) -> None:
+        """Show the messages to Dash's hooks, as those of a WebSocket."""
+        if not self._live.app.hook_view.get_hooks("websocket_message"):
+            return
+        rejection = await run_message_hooks(self._live, request, await request.get_data(as_text=False))
+        if rejection is not None:
+            if connection is not None:
+                connection.close(*rejection)
+            raise RequestRefused(403, "The message was refused.")
+
+    def _take_over(self, message: protocol.Resume, downlink: Downlink) -> None:
+        """Forget the old link of a tab that resumes on the stream to which it listens: it is not another one's."""
+        connection = self._live.returning(message.client, message.key)
+        old = connection.link if connection is not None else None
+        if isinstance(old, StreamLink) and old.downlink is downlink:
+            old.lost()
+
     async def _greet(self, message: Any) -> tuple[Connection, bytes]:
         if await run_hooks(self._live, "websocket_connect", request) is not None:
             raise RequestRefused(403, "The connection was refused.")
@@ -298,6 +317,8 @@ class Downlinks:
             context=copy_context(),
         )
         link = StreamLink(downlink, handshake)
+        if isinstance(message, protocol.Resume):
+            self._take_over(message, downlink)
         try:
             connection, welcome = greet(self._live, link, message)
         except TooManyClients as error:
