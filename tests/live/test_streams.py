@@ -20,7 +20,7 @@ from flash.exceptions import PreventUpdate
 
 from ..apps import body, flash_app, post, run, serving, value_of
 from .sites import InProcess
-from .tab import Tab, tab_of
+from .tab import DashWorker, Tab, tab_of
 
 OUT, IN = Output("out", "children"), Input("in", "x")
 
@@ -904,3 +904,86 @@ def test_nothing_is_logged_for_streams_that_end_well(caplog: pytest.LogCaptureFi
 
     live(app, scenario)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+# Limits.
+
+
+def test_a_tab_has_a_bound_of_streams_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flash.live.streams._MOST_OF_CLIENT", 3)
+    app = app_of()
+
+    @app.callback(Output({"row": MATCH}, "children"), Input({"row": MATCH}, "x"))
+    async def stream(n: Any) -> Any:
+        yield n
+        await asyncio.sleep(EVER)
+
+    async def scenario(tab: Tab) -> None:
+        requests = [
+            await tab.request_payload(
+                {
+                    "output": '{"row":["MATCH"]}.children',
+                    "outputs": {"id": {"row": row}, "property": "children"},
+                    "inputs": [{"id": {"row": row}, "property": "x", "value": 1}],
+                    "changedPropIds": [f'{{"row":{row}}}.x'],
+                }
+            )
+            for row in range(4)
+        ]
+        await tab.until(lambda: all(request.done for request in requests))
+        assert [request.status for request in requests] == ["ok"] * 3 + ["error"]
+        async with tab_of(InProcess(app)) as other:
+            request = await other.request_payload(requests[0].message["payload"])
+            await other.until(lambda: request.done)
+            assert request.status == "ok"
+
+    live(app, scenario)
+
+
+def test_bodies_that_fit_no_callback_harm_nothing() -> None:
+    app = app_of()
+
+    @app.callback(Input({"row": MATCH}, "x"))
+    async def stream(n: Any) -> Any:
+        yield stream_props("out", {"children": n})
+
+    async def scenario(tab: Tab) -> None:
+        name = next(iter(app.callback_map))
+        for component_id in ({"row": 1}, "text", {}, {"other": [1]}, {"row": {"deep": 1}}):
+            inputs = [{"id": component_id, "property": "x", "value": 1}]
+            for sent in (inputs, inputs * 2, [inputs], [], [[]]):
+                request = await tab.request_payload({"output": name, "inputs": sent, "changedPropIds": ["a.x"]})
+                await tab.until(lambda request=request: request.done)
+        assert await _value_at(tab, name) == 7
+
+    live(app, scenario)
+
+
+async def _value_at(tab: Tab, name: str) -> Any:
+    payload = {"output": name, "inputs": [{"id": {"row": 1}, "property": "x", "value": 7}], "changedPropIds": ["a.x"]}
+    await tab.request_payload(payload)
+    return await tab.until(lambda: tab.value("out.children") == 7 and 7)
+
+
+def test_dashs_own_worker_gets_streams_too() -> None:
+    app = app_of()
+
+    @app.callback(OUT, IN)
+    async def stream(n: Any) -> Any:
+        yield "one"
+        await asyncio.sleep(0)
+        yield "two"
+
+    async def main() -> None:
+        async with serving(app):
+            worker = DashWorker(InProcess(app))
+            await worker.connect()
+            page = worker.page()
+            await worker.request(page, "out.children", {"in.x": 1})
+            got = worker.messages[page]
+            await worker.until(lambda: len(got) == 2)
+            assert [message["type"] for message in got] == ["callback_response", "set_props"]
+            assert got[1]["rendererId"] == page and got[1]["payload"]["props"] == {"children": "two"}
+            await worker.close()
+
+    run(main)
