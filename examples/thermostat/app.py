@@ -103,7 +103,6 @@ def celsius() -> str:
 
 
 def figure(temperatures: deque) -> dict:
-    axis = {"gridcolor": "rgb(136 145 165 / 25%)", "zeroline": False}
     line = {"y": list(temperatures), "mode": "lines", "line": {"color": "#e0653a", "width": 3, "shape": "spline"}}
     return {
         "data": [{**line, "hovertemplate": "%{y} °F<extra></extra>"}],
@@ -113,29 +112,21 @@ def figure(temperatures: deque) -> dict:
             "plot_bgcolor": "transparent",
             "font": {"color": "#8891a5"},
             "xaxis": {"showgrid": False, "showticklabels": False, "zeroline": False},
-            "yaxis": {**axis, "range": [LOWEST - 1, HIGHEST + 1]},
+            "yaxis": {"gridcolor": "rgb(136 145 165 / 25%)", "range": [LOWEST - 1, HIGHEST + 1]},
         },
     }
 
 
 def layout() -> html.Main:
     """Called for each page, so that who comes late finds the device as it is."""
-    marks = {degrees: f"{degrees}°" for degrees in range(LOWEST, HIGHEST + 1, 10)}
     shown = thermostat.shown()
+    marks = {degrees: f"{degrees}°" for degrees in range(LOWEST, HIGHEST + 1, 10)}
+    how = {"marks": marks, "updatemode": "drag", "allow_direct_input": False}
     return html.Main(
         [
             html.H1("Thermostat"),
             html.P([html.Strong(id="fahrenheit"), html.Span(celsius(), id="celsius")], className="temperature"),
-            dcc.Slider(
-                LOWEST,
-                HIGHEST,
-                1,
-                value=thermostat.target,
-                marks=marks,
-                id="slider",
-                updatemode="drag",
-                allow_direct_input=False,
-            ),
+            dcc.Slider(LOWEST, HIGHEST, 1, value=thermostat.target, id="slider", **how),
             html.Div(dcc.Graph(id="graph", **shown["graph"], config={"displayModeBar": False}), className="graph"),
             html.P(
                 [
