@@ -36,13 +36,20 @@ def _pairs(mods: Any) -> Iterable[tuple[Any, dict[str, Any]]]:
             if not isinstance(props, Mapping):
                 raise TypeError(f"push_mods takes {_FORMS}; the entry of {component_id!r} is {type(props).__name__}.")
             yield component_id, dict(props)
-    elif isinstance(mods, tuple) and len(mods) == 2 and isinstance(mods[1], Mapping):
+    elif isinstance(mods, tuple) and len(mods) == 2 and _is_id(mods[0]) and isinstance(mods[1], Mapping):
         yield mods[0], dict(mods[1])
     elif isinstance(mods, (list, tuple)):
         for each in mods:
             yield from _pairs(each)
     else:
         raise TypeError(f"push_mods takes {_FORMS}; not {type(mods).__name__}.")
+
+
+def _is_id(value: Any) -> bool:
+    """Whether it is a component's id, and not itself ``{id: {property: value}}``."""
+    return isinstance(value, str) or (
+        isinstance(value, Mapping) and bool(value) and not any(isinstance(each, Mapping) for each in value.values())
+    )
 
 
 def value_of(output: Output) -> Any:
