@@ -4,7 +4,7 @@
       · ConfigurationError      a declaration or argument is wrong; also a ValueError
       · FlaskContextError       a Flask object was used without ``flask_compat=True``; also a RuntimeError
       · SetupPending            the app cannot be set up yet (its layout fails); answered with 503
-      · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415)
+      · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415, 429)
       · CallbackValueError      a callback returned, or a stream yielded, what cannot be sent; also a TypeError
       · PoolFull                more plain calls wait than the pool accepts; answered with 503
 

@@ -120,9 +120,13 @@ class Stream:
         try:
             async with aclosing(self._streams.app.flash_dispatcher.answers(self.call)) as answers:
                 await self._deliver(answers)
-        except asyncio.CancelledError:
-            if self.state is not State.CLOSED:
+        except asyncio.CancelledError as error:
+            if self.state is not State.CLOSED and self.task.cancelling():
                 raise
+            if not self.task.cancelling():
+                failure = RuntimeError("The stream has waited for something that was cancelled.")
+                failure.__cause__ = error
+                self._fail(failure, shown=self.state is not State.CLOSED)
         except Exception as error:
             self._fail(error, shown=self.state is not State.CLOSED)
         finally:

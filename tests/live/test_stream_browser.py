@@ -205,3 +205,19 @@ def test_an_event_callback(flash_duo: Any) -> None:
     flash_duo.wait_for_text_to_equal("#bar", "reset")
     until(lambda: len(app.flash_live.streams) == 0, 10)
     assert flash_duo.get_logs() == []
+
+
+def test_a_page_without_a_live_connection_gets_the_end_of_a_stream(flash_duo: Any) -> None:
+    app = flash_app(live=False)
+    app.layout = html.Div([html.Button("Go", id="go"), html.Div("nothing", id="text")])
+
+    @app.callback(Output("text", "children"), Input("go", "n_clicks"), prevent_initial_call=True)
+    async def tell(_: Any) -> Any:
+        for word in WORDS:
+            yield word
+
+    flash_duo.start_server(app)
+    flash_duo.wait_for_text_to_equal("#text", "nothing")
+    flash_duo.find_element("#go").click()
+    flash_duo.wait_for_text_to_equal("#text", WORDS[-1])
+    assert flash_duo.get_logs() == []

@@ -719,6 +719,28 @@ def test_an_error_in_the_cleanup_is_logged_and_the_next_one_runs(plain: bool, ca
     live(app, scenario)
 
 
+def test_waiting_for_something_that_was_cancelled_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    app = app_of()
+
+    @app.callback(OUT, IN)
+    async def stream(n: Any) -> Any:
+        if n == 1:
+            yield "one"
+        cancelled = asyncio.get_running_loop().create_future()
+        cancelled.cancel()
+        await cancelled
+
+    async def scenario(tab: Tab) -> None:
+        assert await tab.call("out.children", {"in.x": 1}) == "one"
+        await tab.until(lambda: tab.errors)
+        request = await tab.request("out.children", {"in.x": 2})
+        await tab.until(lambda: request.done)
+        assert request.status == "error"
+        assert "waited for something that was cancelled" in caplog.text
+
+    live(app, scenario)
+
+
 def test_sys_exit_ends_one_stream_only() -> None:
     app = app_of()
 
