@@ -105,9 +105,13 @@
             }
         }
 
-        /** Close the link until `unpause()`: the browser keeps the page in its back-forward cache. */
+        /**
+         * Say goodbye until `unpause()`: the browser keeps the page in its back-forward cache. The user has left it, so
+         * nobody is to see them here; who comes back arrives anew.
+         */
         pause() {
             if (!this.stopped) {
+                this._sayGoodbye();
                 this.paused = true;
                 this._drop();
                 this._announce();
@@ -123,11 +127,15 @@
 
         /** Say goodbye: the page is being left for good. */
         leave() {
+            this._sayGoodbye();
+            this._drop();
+            this.stopped = true;
+        }
+
+        _sayGoodbye() {
             if (this.transport) {
                 this.transport.leave();
             }
-            this._drop();
-            this.stopped = true;
         }
 
         /**
