@@ -78,6 +78,12 @@ def flash_app() -> Any:
         app.push_mods({"out": {"children": text_of(1024)}})
         return {}
 
+    @app.server.route("/fill")
+    async def fill() -> dict[str, Any]:
+        """Push much to the tab that came first."""
+        app.push_mods({"out": {"children": text_of(256 * 1024)}}, app.clients[0])
+        return {}
+
     @app.server.route("/waiting")
     async def waiting() -> dict[str, int]:
         """How many messages wait for the tabs: for all but the one that has most of them, and for that one."""

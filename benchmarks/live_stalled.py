@@ -1,9 +1,9 @@
 """What one tab that has stopped reading does to the others.
 
 All tabs get pushes of 1 KB. In a pair of blocks one tab reads in the one and has stopped in the other. Before the
-second is measured, pushes have filled what the system and the server keep for the tab, so that its messages wait in
-Flash. Shown are the server's CPU for each message that was delivered, in both blocks; the time until a push has
-reached all others; and how many messages waited for the others after each push, which must be none.
+second is measured, large pushes to it have filled what the system and the server keep for the tab, so that its
+messages wait in Flash. Shown are the server's CPU for each message that was delivered, in both blocks; the time until
+a push has reached all others; and how many messages waited for the others after each push, which must be none.
 """
 
 from __future__ import annotations
@@ -91,11 +91,14 @@ class Bench:
         others = self.tabs.count - 1
         tab.stall()
         while not (await waiting(self.server, self.control))["most"]:
-            await push(self.server, self.tabs, self.control, others)
+            await self.control.send(page_request("/fill", self.server.port))
         await self._block(seen, others)
         tab.go_on()
         while (await waiting(self.server, self.control))["most"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+        received = -1
+        while received != (received := self.tabs.received):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
 
     async def _block(self, seen: Seen, receivers: int) -> None:
         pushes = self.options.pushes
