@@ -90,6 +90,12 @@ class SocketLink:
             self.closed = True
             self._closing = asyncio.get_running_loop().create_task(self._close(code, reason))
 
+    async def finish(self, code: int, reason: str = "") -> None:
+        """Close the socket, from the task that reads from it."""
+        if not self.closed:
+            self.closed = True
+            await self._close(code, reason)
+
     async def _close(self, code: int, reason: str) -> None:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):

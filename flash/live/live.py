@@ -39,6 +39,12 @@ logger = logging.getLogger("flash")
 _RETRY = (500, 3000)
 
 
+#: Seconds in which a tab takes what is written to it when the server ends.
+_FLUSH_SECONDS = 2.0
+
+#: Seconds for what runs when the server ends without having said so before: its time of grace is over by then.
+_LAST_SECONDS = 2.0
+
 #: When too much is kept for all clients, so much of the bound may stay.
 _ENOUGH = 0.9
 
@@ -263,27 +269,38 @@ class Live:
         await stop.wait()
         await self.shut_down()
 
-    async def shut_down(self) -> None:
-        """Say when to come back, let what runs be answered, and close the connections."""
+    async def shut_down(self, within: float | None = None) -> None:
+        """Say when to come back, let what runs be answered, and close the connections.
+
+        Args:
+            within: Seconds after which nothing is waited for any more; None leaves that to the server.
+        """
         if self.stopping:
             return
         self.stopping = True
-        await self.streams.close()
-        ending = [self._end(client._connection) for client in self.clients if client._connection is not None]
-        await asyncio.gather(*ending)
+        connections = [client._connection for client in self.clients if client._connection is not None]
+        ending = [self.spawn(self._end(connection)) for connection in connections]
+        if ending:
+            await asyncio.wait(ending, timeout=within)
+        for connection in connections:
+            connection.close(CloseCode.RESTART)
         self.downlinks.close()
 
     async def _end(self, connection: Connection) -> None:
         connection.say(protocol.bye(random.randint(*_RETRY), "The server ends."))
         connection.requests.cancel_endless()
         await connection.requests.finish()
-        await connection.flushed()
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await connection.flushed()
+        except TimeoutError:
+            pass  # The tab does not read; what it misses is lost with the server.
         connection.close(CloseCode.RESTART)
 
     async def close(self) -> None:
         """End all that the room has started. The clients are told if they have not been."""
         if self._loop is asyncio.get_running_loop():
-            await self.shut_down()
+            await self.shut_down(_LAST_SECONDS)
             await self.streams.close()
             for client in self.clients:
                 if client._connection is not None:

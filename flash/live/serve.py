@@ -143,7 +143,9 @@ class LiveEndpoint:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not link.closed or task is None or task.uncancel() > 0:
-                raise  # Not by the link, which has ended this task to leave its wait.
+                # Not by the link, which has ended this task to leave its wait, but by the server, which ends.
+                await link.finish(CloseCode.RESTART, "the server ends")
+                raise
         finally:
             link.forget_reader()
             peer.ended(closed_by_page=code in _CLOSED_BY_PAGE)
