@@ -19,13 +19,15 @@ from typing import Any
 import dash
 import pytest
 from dash.background_callback.managers import BaseBackgroundCallbackManager
-from quart import Quart, abort
+from quart import Quart, abort, websocket
 from quart.testing.app import LifespanError
 
 from flash import Input, Output, get_app, hooks, page_container, register_page
 from flash._dash import page_registry
 
 from .apps import body, flash_app, html, post, quart_dash, run, serving, together, value_of
+from .live.sites import InProcess, Refused
+from .live.tab import DashWorker
 
 #: Mended in Dash since 4.5, so plain Dash is only expected to fail below.
 MENDED = {
@@ -556,6 +558,167 @@ async def background_managers_are_asked_off_the_loop(make: Any) -> None:
     async with serving(app) as client:
         with off_the_loop((manager, "call_job_fn")):
             assert (await post(client, "out.children", {"in.children": 1})).status_code == 200
+
+
+def live_app(make: Any, **options: Any) -> Any:
+    """An app with one callback over the WebSocket, which gives back what it is given."""
+    app = make(**options)
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    async def echo(value: Any) -> Any:
+        return value
+
+    return app
+
+
+@contextlib.asynccontextmanager
+async def worker_of(app: Any, **headers: str) -> Any:
+    """Dash's own worker, connected to an app, with one page."""
+    worker = DashWorker(InProcess(app, headers=headers))
+    await worker.connect()
+    try:
+        yield worker, worker.page()
+    finally:
+        await worker.cut()
+
+
+async def asked(worker: Any, page: str, value: Any = 1) -> Any:
+    return await asyncio.wait_for(worker.call(page, "out.children", {"in.children": value}), 3)
+
+
+@check
+async def what_guards_pages_guards_the_websocket(make: Any) -> None:
+    app = live_app(make)
+
+    @app.server.before_request
+    async def guard() -> None:
+        abort(401)
+
+    async with app.server.test_app():
+        with pytest.raises(Refused):
+            async with worker_of(app) as (worker, page):
+                await asked(worker, page)
+
+
+@check
+async def websocket_callbacks_know_who_asks(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    async def who(_: Any) -> Any:
+        context = dash.callback_context
+        return [context.cookies.get("a"), context.headers.get("X-Team"), context.origin, context.remote]
+
+    async with app.server.test_app(), worker_of(app, Cookie="a=1", **{"X-Team": "blue"}) as (worker, page):
+        assert await asked(worker, page) == ["1", "blue", "http://localhost", "127.0.0.1"]
+
+
+@check
+async def custom_data_hooks_can_read_the_websocket(make: Any) -> None:
+    with hooked():
+
+        @hooks.custom_data("team")
+        def team(context: Any) -> Any:
+            return context.headers["X-Team"] and websocket.headers["X-Team"]
+
+        app = make()
+        app.layout = html.Div()
+
+        @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+        async def show(_: Any) -> Any:
+            return dash.ctx.custom_data.team
+
+        async with app.server.test_app(), worker_of(app, **{"X-Team": "blue"}) as (worker, page):
+            assert await asked(worker, page) == "blue"
+
+
+@check
+async def websocket_errors_tell_no_secrets(make: Any) -> None:
+    app = make()
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    async def fail(_: Any) -> None:
+        raise RuntimeError("postgres://admin:secret@db")
+
+    async with app.server.test_app(), worker_of(app) as (worker, page):
+        name = await worker.request(page, "out.children", {"in.children": 1})
+        answer = await worker.until(lambda: worker.answer(name), seconds=3)
+        assert answer["status"] == "error" and "secret" not in str(answer)
+
+
+@check
+async def a_malformed_frame_ends_no_callback(make: Any) -> None:
+    app, go_on = make(), asyncio.Event()
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    async def wait(value: Any) -> Any:
+        await go_on.wait()
+        return value
+
+    async with app.server.test_app(), worker_of(app) as (worker, page):
+        take = worker._take
+
+        async def take_all_but_errors(message: Any) -> None:
+            if message["type"] != "error":  # Dash's worker knows them, and logs them.
+                await take(message)
+
+        worker._take = take_all_but_errors
+        name = await worker.request(page, "out.children", {"in.children": 5})
+        await worker.send({"type": "callback_request", "requestId": 3, "rendererId": page})
+        await worker.send_raw("no JSON")
+        go_on.set()
+        answer = await worker.until(lambda: worker.answer(name), seconds=3)
+        assert answer["data"]["response"]["out"]["children"] == 5 and worker.connected
+
+
+@check
+async def plain_websocket_callbacks_have_more_than_four_threads(make: Any) -> None:
+    app, together = make(), threading.Barrier(8)
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    def meet(_: Any) -> str:
+        together.wait(2)
+        return "met"
+
+    async with app.server.test_app(), worker_of(app) as (worker, page):
+        assert await asyncio.gather(*(asked(worker, page) for _ in range(8))) == ["met"] * 8
+
+
+@check
+async def a_reader_that_has_stalled_costs_no_more_than_its_share(make: Any) -> None:
+    app, sent = make(), []
+    app.layout = html.Div()
+
+    @app.callback(Output("out", "children"), Input("in", "children"), websocket=True)
+    async def flood(_: Any) -> None:
+        websocket = dash.callback_context.websocket
+        for number in range(3000):
+            patch = dash.Patch()
+            patch.append("x" * 1000)
+            await websocket.set_prop("out", "children", patch)
+            sent.append(number)
+            await asyncio.sleep(0)
+
+    async with app.server.test_app(), worker_of(app) as (worker, page):
+        worker.socket.stall()
+        await worker.request(page, "out.children", {"in.children": 1})
+        await worker.until(lambda: not worker.connected, seconds=10)
+        assert worker.closes == [4408] and len(sent) < 2000
+
+
+@check
+async def two_apps_on_one_server_have_a_websocket_each(make: Any) -> None:
+    server = Quart("shared")
+    apps = [live_app(make, server=server, url_base_pathname=f"/{name}/") for name in ("one", "two")]
+    async with server.test_app():
+        for app in apps:
+            async with worker_of(app) as (worker, page):
+                assert await asked(worker, page, "here") == "here"
 
 
 class Manager(BaseBackgroundCallbackManager):

@@ -102,7 +102,9 @@ def test_other_servers_end_in_time_too(server: str, tmp_path: Path) -> None:
         assert running.ends() in (0, -signal.SIGTERM)
         running.says("slow ended")
         running.says("endless ended")
-        assert "Traceback" not in running.output
+        # Hypercorn itself logs that it has cancelled what was connected.
+        assert "Traceback" not in running.output or server == "hypercorn"
+        assert "flash/live" not in running.output
 
 
 @pytest.mark.parametrize("server", SERVERS)
