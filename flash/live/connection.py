@@ -33,9 +33,11 @@ _BATCH_BYTES = 64 * 1024
 _ROOM_BYTES = 64 * 1024
 _ROOM_MESSAGES = 100
 
-
 #: Bytes a second that a link carries at least: a heartbeat comes behind what is being sent, and waits as long.
 _SLOWEST = 128 * 1024
+
+#: Frames above this size are announced, so that the page does not take the link for dead while one arrives.
+_LARGE_BYTES = 512 * 1024
 
 
 class State(Enum):
@@ -301,6 +303,8 @@ class Connection:
             while link is self._link and (frame := self._next(link)) is not None:
                 self._sending = True
                 self._busy_until = max(self._busy_until, self._loop.time() + len(frame) / _SLOWEST)
+                if len(frame) > _LARGE_BYTES and not isinstance(link, WorkerLink):
+                    await link.send(protocol.large(len(frame)))
                 await link.send(frame)
                 self._let_in()
         except LinkLost:

@@ -245,6 +245,11 @@ def bye(retry: int, reason: str) -> bytes:
     return orjson.dumps({"type": "bye", "retry": retry, "reason": reason})
 
 
+def large(size: int) -> bytes:
+    """The frame that follows has so many bytes, and nothing else comes until it is there."""
+    return b'{"type":"large","bytes":%d}' % size
+
+
 HEARTBEAT = b'{"type":"heartbeat"}'
 HEARTBEAT_ACK = b'{"type":"heartbeat_ack"}'
 

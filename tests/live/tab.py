@@ -370,6 +370,9 @@ class Tab(Peer):
         if self.answers_heartbeats:
             await self.send({"type": "heartbeat_ack", "received": self.received})
 
+    async def _take_large(self, message: Json) -> None:
+        assert message["bytes"] > 0
+
     async def _take_heartbeat_ack(self, message: Json) -> None:
         raise AssertionError("The server has answered a heartbeat that this client never sends.")
 

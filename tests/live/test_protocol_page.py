@@ -97,6 +97,7 @@ SENT = {
     "heartbeat": [protocol.HEARTBEAT],
     "heartbeat_ack": [protocol.HEARTBEAT_ACK],
     "error": [protocol.refused(1007, "m")],
+    "large": [protocol.large(600_000)],
     "bye": [protocol.bye(500, "m")],
 }
 

@@ -4,6 +4,8 @@
 
     const OPEN_MS = 3000;
     const WELCOME_MS = 10000;
+    /** Bytes a second that a link carries at least. The server counts on the same. */
+    const SLOWEST = 128 * 1024;
     /** A hidden or frozen page runs its timers late; what has come meanwhile is heard first. */
     const LATE_MS = 2000;
     const SLACK_MS = 10000;
@@ -213,7 +215,10 @@
 
         _receive(message) {
             this.heardAt = this.window.Date.now();
-            if (message.type === "welcome") {
+            if (message.type === "large") {
+                // Nothing else comes while it arrives.
+                this.heardAt += (message.bytes / SLOWEST) * 1000;
+            } else if (message.type === "welcome") {
                 this._welcome(message);
             } else if (message.type === "bye") {
                 this.retryAfter = message.retry;

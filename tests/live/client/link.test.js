@@ -121,6 +121,15 @@ test("a link over which nothing comes is given up after the heartbeat and 10 s",
     assert.equal(window.sockets[0].closedWith, 3001);
 });
 
+test("a large message may take its time before the link is given up", async () => {
+    const {window, clock, status} = await connected();
+    window.socket.say({type: "large", bytes: 100 * 128 * 1024});
+    await clock.pass(100000 + 34999);
+    assert.equal(status(), "connected");
+    await clock.pass(2);
+    assert.equal(status(), "reconnecting");
+});
+
 test("a page whose timers were late hears first what has come meanwhile", async () => {
     const {window, clock, status} = await connected();
     clock.now += 3600000;
