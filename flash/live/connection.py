@@ -8,18 +8,16 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from dash import Patch
-
-from .. import _dash
-from ..encoding import dumps
 from ..exceptions import new_error_id
 from . import protocol
 from .clients import Client
+from .heartbeat import Heartbeat
 from .link import Link, LinkLost, WorkerLink
-from .outbox import Message, Outbox, Update, join
+from .outbox import Message, Outbox, join, update_of
 from .protocol import CloseCode
 from .rate import Rate
 from .requests import Requests
+from .room import Room
 
 if TYPE_CHECKING:
     from .live import Live
@@ -32,9 +30,6 @@ _BATCH_BYTES = 64 * 1024
 #: Whoever makes messages one after the other waits while more than this waits to be sent.
 _ROOM_BYTES = 64 * 1024
 _ROOM_MESSAGES = 100
-
-#: Bytes a second that a link carries at least: a heartbeat comes behind what is being sent, and waits as long.
-_SLOWEST = 128 * 1024
 
 #: Frames above this size are announced, so that the page does not take the link for dead while one arrives.
 _LARGE_BYTES = 512 * 1024
@@ -69,16 +64,13 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
-        "_beat_at",
-        "_beat_timer",
-        "_busy_until",
         "_control",
         "_departures",
         "_gone_timer",
-        "_heard_at",
+        "_heartbeat",
         "_link",
         "_loop",
-        "_rooms",
+        "_room",
         "_sending",
         "_ticket_timer",
         "_writer",
@@ -125,12 +117,11 @@ class Connection:
         self._control: list[bytes] = []
         self._writer: asyncio.Task[None] | None = None
         self._sending = False
-        self._rooms: list[asyncio.Future[None]] = []
+        self._room = Room(self._has_room)
         self._departures: list[Callable[[], None]] = []
-        self._beat_timer: asyncio.TimerHandle | None = None
+        self._heartbeat = Heartbeat(settings, self._beat, self._unanswered)
         self._ticket_timer: asyncio.TimerHandle | None = None
         self._gone_timer: asyncio.TimerHandle | None = None
-        self._heard_at = self._beat_at = self._busy_until = 0.0
 
     # What others ask.
 
@@ -165,11 +156,9 @@ class Connection:
         self.handshake = link.handshake
         self.state = State.HERE
         self._cancel_timers()
-        self._heard_at = self._loop.time()
-        self._busy_until = 0.0
-        # Dash's worker asks by itself whether the link is alive, and has no tickets.
+        # Dash's worker asks by itself whether the link is alive.
         if not isinstance(link, WorkerLink):
-            self._beat_timer = self._loop.call_later(self.live.settings.heartbeat, self._beat)
+            self._heartbeat.start()
         self._await_ticket()
         if welcome is not None:
             self._control.append(welcome)
@@ -218,7 +207,7 @@ class Connection:
         self._cancel_timers()
         self.outbox.lose()
         self.requests.cancel()
-        self._let_in()
+        self._room.let_in()
         departures, self._departures = self._departures, []
         for departure in departures:
             try:
@@ -252,10 +241,11 @@ class Connection:
         self._writer = None
 
     def _cancel_timers(self) -> None:
-        for timer in (self._beat_timer, self._ticket_timer, self._gone_timer):
+        self._heartbeat.stop()
+        for timer in (self._ticket_timer, self._gone_timer):
             if timer is not None:
                 timer.cancel()
-        self._beat_timer = self._ticket_timer = self._gone_timer = None
+        self._ticket_timer = self._gone_timer = None
 
     # Sending.
 
@@ -302,11 +292,11 @@ class Connection:
         try:
             while link is self._link and (frame := self._next(link)) is not None:
                 self._sending = True
-                self._busy_until = max(self._busy_until, self._loop.time() + len(frame) / _SLOWEST)
+                self._heartbeat.sends(len(frame))
                 if len(frame) > _LARGE_BYTES and not isinstance(link, WorkerLink):
                     await link.send(protocol.large(len(frame)))
                 await link.send(frame)
-                self._let_in()
+                self._room.let_in()
         except LinkLost:
             self.detach(link)
         finally:
@@ -333,7 +323,7 @@ class Connection:
     def _give_up(self) -> None:
         """Drop what waits for a client that is away; it begins anew when it comes back."""
         self.outbox.lose()
-        self._let_in()
+        self._room.let_in()
 
     def lose_resume(self) -> None:
         """Drop what is kept for a client, which is away or reads too slowly: all clients together keep too much."""
@@ -346,14 +336,7 @@ class Connection:
 
     async def room(self) -> None:
         """Wait until little waits to be sent. At once when the client is gone."""
-        while not self._has_room():
-            waiter = self._loop.create_future()
-            self._rooms.append(waiter)
-            try:
-                await waiter
-            finally:
-                if waiter in self._rooms:
-                    self._rooms.remove(waiter)
+        await self._room.wait()
 
     def _has_room(self) -> bool:
         return (
@@ -362,37 +345,22 @@ class Connection:
             or (self.outbox.waiting_bytes < _ROOM_BYTES and len(self.outbox) < _ROOM_MESSAGES)
         )
 
-    def _let_in(self) -> None:
-        if self._rooms and self._has_room():
-            waiters, self._rooms = self._rooms, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
     # Hearing.
 
     def heard(self) -> None:
         """Something has come from the client."""
-        self._heard_at = self._loop.time()
+        self._heartbeat.heard()
 
     def acknowledge(self, received: int) -> None:
         """The client has so many numbered messages."""
         self.outbox.acknowledge(received)
 
     def _beat(self) -> None:
-        self._beat_at = self._loop.time()
         self.say(protocol.HEARTBEAT)
-        self._beat_timer = self._loop.call_later(self.live.settings.answer, self._check_beat)
 
-    def _check_beat(self) -> None:
-        settings = self.live.settings
-        busy = self._busy_until - self._loop.time()
-        if self._heard_at >= self._beat_at:
-            self._beat_timer = self._loop.call_later(max(settings.heartbeat - settings.answer, 0), self._beat)
-        elif busy > 0:
-            self._beat_timer = self._loop.call_later(busy + settings.answer, self._check_beat)
-        elif self._link is not None:
-            link = self._link
+    def _unanswered(self) -> None:
+        link = self._link
+        if link is not None:
             link.close(CloseCode.GOING_AWAY, "no answer")
             self.detach(link)
 
@@ -424,14 +392,3 @@ class Connection:
                 self._departures.remove(callback)
 
         return take_back
-
-
-def update_of(component_id: str | dict[str, Any], props: dict[str, Any]) -> Update:
-    """The message that sets properties of a component, encoded in the calling thread.
-
-    Raises:
-        TypeError: A value has no JSON form.
-    """
-    values = {name: dumps(value) for name, value in props.items()}
-    patches = frozenset(name for name, value in props.items() if isinstance(value, Patch))
-    return Update(_dash.stringify_id(component_id), values, patches)

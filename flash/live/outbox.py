@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
+from dash import Patch
+
+from .. import _dash
+from ..encoding import dumps
 from . import protocol
 
 
@@ -299,3 +304,14 @@ def join(messages: list[Message]) -> bytes:
     if len(messages) == 1:
         return messages[0].frame
     return b"[%b]" % b",".join([message.frame for message in messages])
+
+
+def update_of(component_id: str | dict[str, Any], props: dict[str, Any]) -> Update:
+    """The message that sets properties of a component, encoded in the calling thread.
+
+    Raises:
+        TypeError: A value has no JSON form.
+    """
+    values = {name: dumps(value) for name, value in props.items()}
+    patches = frozenset(name for name, value in props.items() if isinstance(value, Patch))
+    return Update(_dash.stringify_id(component_id), values, patches)

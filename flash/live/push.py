@@ -7,8 +7,7 @@ from typing import Any
 
 from dash import Output
 
-from .connection import update_of
-from .outbox import Update
+from .outbox import Update, update_of
 
 _FORMS = "{id: {property: value}}, Output(id, property, value), or a list of such Outputs"
 

@@ -20,8 +20,7 @@ from ..answers import Answer, Props
 from ..callbacks import Streaming
 from ..exceptions import CallbackValueError, RequestRefused, new_error_id
 from .clients import Client
-from .connection import update_of
-from .outbox import Update
+from .outbox import Update, update_of
 
 if TYPE_CHECKING:
     from ..app import Flash

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flash import Patch, patches
-from flash.live.connection import update_of
+from flash.live.outbox import update_of
 from flash.live.outbox import Ledger, Message, Outbox, join
 from flash.live.rate import Rate
 
