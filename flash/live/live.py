@@ -38,7 +38,6 @@ logger = logging.getLogger("flash")
 #: Milliseconds over which clients come back when the server has ended.
 _RETRY = (500, 3000)
 
-
 #: Seconds in which a tab takes what is written to it when the server ends.
 _FLUSH_SECONDS = 2.0
 
@@ -279,17 +278,20 @@ class Live:
             return
         self.stopping = True
         connections = [client._connection for client in self.clients if client._connection is not None]
-        ending = [self.spawn(self._end(connection)) for connection in connections]
+        # First of all: what ``running`` names is to be set before the connections are closed.
+        streams = self.spawn(self.streams.close())
+        ending = [self.spawn(self._end(connection, streams)) for connection in connections]
         if ending:
             await asyncio.wait(ending, timeout=within)
         for connection in connections:
             connection.close(CloseCode.RESTART)
         self.downlinks.close()
 
-    async def _end(self, connection: Connection) -> None:
+    async def _end(self, connection: Connection, streams: asyncio.Task[None]) -> None:
         connection.say(protocol.bye(random.randint(*_RETRY), "The server ends."))
         connection.requests.cancel_endless()
         await connection.requests.finish()
+        await asyncio.wait({streams})
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
                 await connection.flushed()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import flash.live.connection
+import flash.live.outbox
 from flash import Output, Patch, dcc, html
 from flash.live.push import updates_of
 
@@ -159,7 +159,7 @@ def test_pushes_of_one_thread_keep_their_order() -> None:
 def test_a_push_to_all_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         app, encoded = live_app(), []
-        dumps = flash.live.connection.dumps
+        dumps = flash.live.outbox.dumps
 
         def count(value: Any) -> bytes:
             encoded.append(value)
@@ -167,7 +167,7 @@ def test_a_push_to_all_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
         async with in_process(app) as site:
             tabs = [await Tab(site).open() for _ in range(10)]
-            monkeypatch.setattr(flash.live.connection, "dumps", count)
+            monkeypatch.setattr(flash.live.outbox, "dumps", count)
             app.push_mods({"out": {"children": "x" * 1000}})
             for tab in tabs:
                 await tab.until(lambda tab=tab: tab.value("out.children"))
