@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from flash import Patch, patches
-from flash.live.outbox import update_of
-from flash.live.outbox import Ledger, Message, Outbox, join
+from flash.live.outbox import Ledger, Message, Outbox, join, update_of
 from flash.live.rate import Rate
 
 
