@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import new_error_id
 from . import protocol
 from .clients import Client
+from .eager import begin
 from .heartbeat import Heartbeat
 from .link import Link, LinkLost, WorkerLink
 from .outbox import Message, Outbox, join, update_of
@@ -66,6 +67,7 @@ class Connection:
         "__weakref__",
         "_control",
         "_departures",
+        "_due",
         "_gone_timer",
         "_heartbeat",
         "_link",
@@ -117,6 +119,7 @@ class Connection:
         self._control: list[bytes] = []
         self._writer: asyncio.Task[None] | None = None
         self._sending = False
+        self._due = False
         self._room = Room(self._has_room)
         self._departures: list[Callable[[], None]] = []
         self._heartbeat = Heartbeat(settings, self._beat, self._unanswered)
@@ -284,8 +287,15 @@ class Connection:
         self.live.on_loop(self.say, protocol.refused(0, text))
 
     def _wake(self) -> None:
-        if self._writer is None and self._link is not None and (self._control or self.outbox):
-            self._writer = self._loop.create_task(self._write(self._link))
+        if not self._due and self._writer is None and self._link is not None and (self._control or self.outbox):
+            self._due = True
+            self.live.flush_soon(self)
+
+    def flush(self) -> None:
+        """Send what waits, unless that is being done."""
+        self._due = False
+        if self._writer is None and self._link is not None:
+            self._writer = begin(self._write(self._link), self._loop)
 
     async def _write(self, link: Link) -> None:
         """Send until nothing waits. There is one such task at most, and none while nothing waits."""
@@ -317,8 +327,8 @@ class Connection:
 
     async def flushed(self) -> None:
         """Wait until all that waits has been handed to the link, if it has one."""
-        while (writer := self._writer) is not None and not self.gone:
-            await asyncio.wait({writer})
+        while not self.gone and (self._due or self._writer is not None):
+            await (asyncio.wait({self._writer}) if self._writer is not None else asyncio.sleep(0))
 
     def _give_up(self) -> None:
         """Drop what waits for a client that is away; it begins anew when it comes back."""

@@ -38,6 +38,9 @@ logger = logging.getLogger("flash")
 #: Milliseconds over which clients come back when the server has ended.
 _RETRY = (500, 3000)
 
+#: Tabs that are written to before the loop has its turn.
+_FLUSHED_TOGETHER = 100
+
 #: Seconds in which a tab takes what is written to it when the server ends.
 _FLUSH_SECONDS = 2.0
 
@@ -72,6 +75,7 @@ class Live:
         self.stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
+        self._due: list[Connection] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._presence: dict[str, asyncio.Task[None]] = {}
         #: Counts what is kept for all clients.
@@ -202,6 +206,22 @@ class Live:
 
     def _broadcast(self, updates: list[Any]) -> None:
         _push_all([client._connection for client in self.clients if client._connection], updates)
+
+    def flush_soon(self, connection: Connection) -> None:
+        """Have a connection send what waits, in the loop's next turn: by then more may wait, and goes with it."""
+        self._due.append(connection)
+        if len(self._due) == 1:
+            self.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        now, self._due = self._due[:_FLUSHED_TOGETHER], self._due[_FLUSHED_TOGETHER:]
+        if self._due:
+            self.loop.call_soon(self._flush)
+        for connection in now:
+            try:
+                connection.flush()
+            except Exception:
+                logger.exception("Sending to the client %s failed.", connection.client.id)
 
     def make_room(self) -> None:
         """Drop what is kept for clients until it is well within its bound.

@@ -30,20 +30,22 @@ class Peer:
         link: The link.
     """
 
-    __slots__ = ("_connection", "_link", "_live", "_pages", "_rate", "_refusals")
+    __slots__ = ("_connection", "_heard_at", "_link", "_live", "_pages", "_rate", "_refusals", "_silence")
 
     def __init__(self, live: Live, link: SocketLink) -> None:
         self._live = live
         self._link = link
         self._rate = Rate(live.settings.rate, live.settings.burst)
         self._refusals = 0
+        self._heard_at = live.loop.time()
+        self._silence = live.loop.call_later(live.settings.silence, self._check_silence)
         self._connection: Connection | None = None
         #: The pages of Dash's worker, once it has turned out to be one.
         self._pages: dict[str, Connection] | None = None
 
     async def receive(self, frame: str | bytes) -> None:
         """Take one text frame of the other end."""
-        now = self._live.loop.time()
+        now = self._heard_at = self._live.loop.time()
         try:
             if not self._rate.take(1, now):
                 return self._fail(CloseCode.TOO_FAST, "too many messages")
@@ -66,6 +68,7 @@ class Peer:
                 self._connection, welcome = greet(self._live, self._link, message)
             except TooManyClients:
                 return self._fail(CloseCode.TOO_MANY, "too many clients")
+            self._silence.cancel()  # From now on it is asked whether it is there.
             self._connection.attach(self._link, welcome)
         else:
             await self._handle_of_worker(message)
@@ -105,6 +108,13 @@ class Peer:
         logger.warning("A frame of the live connection was refused: %s", message)
         await self._link.send(protocol.refused(code, message))
 
+    def _check_silence(self) -> None:
+        left = self._heard_at + self._live.settings.silence - self._live.loop.time()
+        if left > 0:
+            self._silence = self._live.loop.call_later(left, self._check_silence)
+        else:
+            self._link.close(CloseCode.GOING_AWAY, "silence")
+
     def _fail(self, code: CloseCode, reason: str) -> None:
         logger.warning("A live connection was closed with %d: %s.", code, reason)
         self._link.close(code, reason)
@@ -115,6 +125,7 @@ class Peer:
         Args:
             closed_by_page: Whether the page has closed it, and not a fault on the way.
         """
+        self._silence.cancel()
         for connection in [self._connection] if self._connection else list((self._pages or {}).values()):
             # Dash's worker cannot resume.
             mine = self._pages is not None or connection.link is self._link

@@ -19,6 +19,8 @@ class LiveSettings:
         enabled: True opens it in every page, False in none; None in the pages of apps that use it.
         heartbeat: Seconds between two heartbeats.
         answer: Seconds in which a heartbeat must be answered.
+        silence: Seconds after which a connection is closed that has not said hello, or is Dash's worker and says
+            nothing more.
         resume_seconds: How long a client that is away may come back.
         resume_messages: How many messages are kept for it.
         resume_bytes: How many bytes of messages are kept for it.
@@ -40,6 +42,7 @@ class LiveSettings:
     enabled: bool | None = None
     heartbeat: float = 25.0
     answer: float = 10.0
+    silence: float = 90.0
     resume_seconds: float = 120.0
     resume_messages: int = 1000
     resume_bytes: int = MIB

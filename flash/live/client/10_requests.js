@@ -17,7 +17,18 @@
          * @param {{type: string, requestId: string}} message
          */
         add(message) {
-            this.kept.set(message.requestId, {message, acknowledged: false});
+            this.kept.set(message.requestId, {message, acknowledged: false, sent: false});
+        }
+
+        /**
+         * A message was sent: from now on the server may have it.
+         * @param {string} requestId
+         */
+        sent(requestId) {
+            const kept = this.kept.get(requestId);
+            if (kept) {
+                kept.sent = true;
+            }
         }
 
         /**
@@ -52,16 +63,17 @@
         }
 
         /**
-         * The server that had acknowledged requests is gone. Those that may run again are sent again; nobody is left
-         * who waits for the page's own answers.
+         * The server that knew this page's requests is gone. It may have run what was sent to it, acknowledged or not:
+         * only what was never sent, and what may run again, is sent now. Nobody is left who waits for the page's own
+         * answers.
          * @param {string[]} retry The outputs of the callbacks that may run again.
          * @returns {Object[]} The requests that are lost. They are forgotten.
          */
         lose(retry) {
             const lost = [];
             for (const [requestId, kept] of this.kept) {
-                if (isRequest(kept.message) && (!kept.acknowledged || retry.includes(kept.message.payload.output))) {
-                    kept.acknowledged = false;
+                if (isRequest(kept.message) && (!kept.sent || retry.includes(kept.message.payload.output))) {
+                    kept.acknowledged = kept.sent = false;
                     continue;
                 }
                 this.kept.delete(requestId);

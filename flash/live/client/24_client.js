@@ -71,7 +71,7 @@
             if (isGap) {
                 this._closeGap();
             }
-            this.link.send(...this.requests.unacknowledged());
+            this._pass(...this.requests.unacknowledged());
         }
 
         /** Messages were lost. What waits for them is told, and what can begin anew does. */
@@ -108,7 +108,14 @@
             if (refusal && message.type === "callback_request") {
                 this._fail(named, refusal);
             }
-            this.link.send(named);
+            this._pass(named);
+        }
+
+        _pass(...messages) {
+            if (this.link.isOpen) {
+                messages.forEach(({requestId}) => this.requests.sent(requestId));
+                this.link.send(...messages);
+            }
         }
 
         _hearServer(message) {
