@@ -183,6 +183,12 @@ class Clients(Sequence[Client]):
                 del self._of_page[end_id]
         self.count_user(client.user, -1)
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._clients.clear()
+        self._of_page.clear()
+        self._of_user.clear()
+
     def count_user(self, user: str | None, change: int) -> None:
         """Keep the number of a user's clients."""
         if user is None:

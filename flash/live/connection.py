@@ -32,6 +32,9 @@ _BATCH_BYTES = 64 * 1024
 _ROOM_BYTES = 64 * 1024
 _ROOM_MESSAGES = 100
 
+#: So many times as much as may wait behind a message may wait at once, before the first is sent.
+_BURST = 8
+
 #: Frames above this size are announced, so that the page does not take the link for dead while one arrives.
 _LARGE_BYTES = 512 * 1024
 
@@ -186,8 +189,9 @@ class Connection:
         """Let wait again what the page has not received. False when something of it is gone."""
         if self._link is not None:
             # The page has noticed before the server that the old link is dead.
-            self._drop_link(CloseCode.REPLACED)
-            self.state = State.AWAY
+            link = self._link
+            self.detach(link)
+            link.close(CloseCode.REPLACED)
         return self.outbox.rewind(received)
 
     def detach(self, link: Link) -> None:
@@ -260,13 +264,18 @@ class Connection:
         if self.state is State.AWAY:
             if self.outbox.over:
                 self._give_up()
-        elif self._sending and self.outbox.waiting_bytes > self.live.settings.waiting_bytes and len(self.outbox) > 1:
+        elif len(self.outbox) > 1 and self.outbox.waiting_bytes > self._most_waiting:
             logger.warning("The client %s reads too slowly: %d bytes wait.", self.client.id, self.outbox.waiting_bytes)
             self.close(CloseCode.SLOW)
         else:
             self._wake()
         if self.live.ledger.bytes > self.live.settings.all_waiting_bytes:
             self.live.make_room()
+
+    @property
+    def _most_waiting(self) -> int:
+        """How many bytes may wait. More while nothing is being sent: the page has had no chance to read."""
+        return self.live.settings.waiting_bytes * (1 if self._sending else _BURST)
 
     def say(self, frame: bytes) -> None:
         """Send a message that is not numbered, ahead of those that wait; nothing while the client is away.
@@ -279,8 +288,7 @@ class Connection:
 
     def set_props(self, component_id: str | dict[str, Any], props: dict[str, Any]) -> None:
         """Send new values of properties. From any thread."""
-        update = update_of(component_id, props)
-        self.live.on_loop(self.push, update)
+        self.live.send(self, [update_of(component_id, props)])
 
     def show_error(self, text: str) -> None:
         """Tell the page of an error that no request waits for; it shows it while debugging."""
@@ -349,10 +357,12 @@ class Connection:
         await self._room.wait()
 
     def _has_room(self) -> bool:
-        return (
-            self.gone
-            or self.outbox.lost
-            or (self.outbox.waiting_bytes < _ROOM_BYTES and len(self.outbox) < _ROOM_MESSAGES)
+        settings, outbox = self.live.settings, self.outbox
+        # One that is lost waits until it is gone: nobody will see what is made for it.
+        return self.gone or (
+            not outbox.lost
+            and outbox.waiting_bytes < min(_ROOM_BYTES, settings.resume_bytes)
+            and len(outbox) < min(_ROOM_MESSAGES, settings.resume_messages)
         )
 
     # Hearing.

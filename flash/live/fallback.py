@@ -5,165 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import AsyncIterator
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from quart import Response, request
 
 from ..exceptions import RequestRefused
 from . import protocol
 from .clients import TooManyClients
 from .connection import Connection
-from .link import Handshake, LinkLost
+from .downlink import Downlink, StreamLink
+from .hooks import ask_hooks, ask_message_hooks
+from .link import Handshake
 from .origin import allowed_origin
 from .peer import greet, handle
 from .protocol import CloseCode
 from .rate import Rate
-from .serve import run_hooks, run_message_hooks
 
 if TYPE_CHECKING:
     from .live import Live
 
 logger = logging.getLogger("flash")
 
-#: So much waits for a browser's stream before its tabs' senders wait themselves.
-_WAITING_BYTES = 64 * 1024
-
 #: Seconds for which a poll is held open when there is nothing to say.
 POLL_SECONDS = 25.0
 
-#: Seconds in which the next poll must come, and in which a tab waits for its stream to open.
-_PATIENCE = 10.0
-
 _STREAM_NAME = re.compile(r"[0-9a-f]{32}")
-
-
-class Downlink:
-    """What one browser listens to, for all its tabs.
-
-    Args:
-        downlinks: Where it is kept.
-        name: The name that the browser has chosen.
-    """
-
-    def __init__(self, downlinks: Downlinks, name: str) -> None:
-        self._downlinks = downlinks
-        self._name = name
-        self._waiting: deque[bytes] = deque()
-        self._bytes = 0
-        self._changed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._links: set[StreamLink] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self.open = asyncio.Event()
-        self.closed = False
-
-    async def put(self, client_id: str, frame: bytes) -> None:
-        """Let a frame wait for the browser; waits itself while much waits already.
-
-        Raises:
-            LinkLost: The browser does not listen any more.
-        """
-        await self._room.wait()
-        if self.closed:
-            raise LinkLost()
-        messages = frame if frame.startswith(b"[") else b"[%b]" % frame
-        self._append(b'{"client":%b,"messages":%b}' % (orjson.dumps(client_id), messages))
-
-    def _append(self, entry: bytes) -> None:
-        self._waiting.append(entry)
-        self._bytes += len(entry)
-        if self._bytes >= _WAITING_BYTES:
-            self._room.clear()
-        self._changed.set()
-
-    def say_closed(self, client_id: str, code: int) -> None:
-        """Tell a tab that the server has closed its link."""
-        self._append(b'{"client":%b,"messages":[],"close":%d}' % (orjson.dumps(client_id), code))
-
-    def add(self, link: StreamLink) -> None:
-        """Let a tab listen."""
-        self._links.add(link)
-
-    def discard(self, link: StreamLink) -> None:
-        """A tab listens no more."""
-        self._links.discard(link)
-
-    async def next(self, seconds: float) -> list[bytes]:
-        """All that waits, or what comes within so many seconds; empty when nothing does, or at the end."""
-        if not self._waiting and not self.closed:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._changed.wait()
-            except TimeoutError:
-                return []
-        self._changed.clear()
-        taken = list(self._waiting)
-        self._waiting.clear()
-        self._bytes = 0
-        self._room.set()
-        return taken
-
-    def listening(self) -> None:
-        """The browser listens."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.open.set()
-
-    def pausing(self) -> None:
-        """A poll has been answered; the next must come soon."""
-        self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self.close)
-
-    def close(self) -> None:
-        """The browser listens no more: its tabs are away."""
-        if self.closed:
-            return
-        self.closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self._changed.set()
-        self._room.set()
-        self._downlinks.forget(self._name, self)
-        for link in list(self._links):
-            link.lost()
-
-
-class StreamLink:
-    """The link of one tab, over its browser's downlink.
-
-    Args:
-        downlink: What the browser listens to.
-        handshake: What is known of the browser from the tab's first POST.
-    """
-
-    def __init__(self, downlink: Downlink, handshake: Handshake) -> None:
-        self.downlink = downlink
-        self.handshake = handshake
-        self.connection: Connection | None = None
-        downlink.add(self)
-
-    async def send(self, frame: bytes) -> None:
-        """Send one frame."""
-        if self.connection is None:
-            raise LinkLost()
-        await self.downlink.put(self.connection.client.id, frame)
-
-    def close(self, code: int, reason: str = "") -> None:
-        """Close the link; the page is told with which code."""
-        if self.connection is not None and not self.downlink.closed:
-            self.downlink.say_closed(self.connection.client.id, code)
-        self.downlink.discard(self)
-
-    def lost(self) -> None:
-        """The browser listens no more."""
-        self.downlink.discard(self)
-        if self.connection is not None:
-            self.connection.detach(self)
 
 
 class Downlinks:
@@ -177,34 +45,40 @@ class Downlinks:
         self._live = live
         self._downlinks: dict[str, Downlink] = {}
 
-    def forget(self, name: str, downlink: Downlink) -> None:
-        """Let one go that is closed."""
-        if self._downlinks.get(name) is downlink:
-            del self._downlinks[name]
-
     def close(self) -> None:
         """End every stream."""
         for downlink in list(self._downlinks.values()):
             downlink.close()
 
-    def _named(self) -> Downlink:
-        """The downlink that the request names, made if it is new."""
+    async def _named(self) -> Downlink:
+        """The downlink that the request names, made if it is new.
+
+        Raises:
+            RequestRefused: It has no proper name, there are too many, or another user has opened it.
+        """
         name = request.args.get("stream", "")
         if not _STREAM_NAME.fullmatch(name):
             raise RequestRefused(400, "The stream must be named by 32 hexadecimal digits.")
-        if name not in self._downlinks:
-            if len(self._downlinks) >= self._live.settings.clients:
-                raise RequestRefused(429, "Too many clients are connected.")
-            downlink = self._downlinks[name] = Downlink(self, name)
-            downlink.pausing()
-        return self._downlinks[name]
+        user = await self._live.guard.user()
+        downlink = self._downlinks.get(name)
+        if downlink is None:
+            downlink = self._downlinks[name] = self._new(name, user)
+        if downlink.user != user:
+            raise RequestRefused(403, "Another user has opened this stream. Open one with another name.")
+        return downlink
+
+    def _new(self, name: str, user: str | None) -> Downlink:
+        settings = self._live.settings
+        if len(self._downlinks) >= settings.clients:
+            raise RequestRefused(429, "Too many clients are connected.")
+        return Downlink(user, Rate(settings.rate, settings.burst), lambda _: self._downlinks.pop(name))
 
     # Down.
 
     async def serve_stream(self) -> Response:
         """The view of the server-sent events."""
         self._live.begin()
-        downlink = self._named()
+        downlink = await self._named()
         response = Response(self._events(downlink), content_type="text/event-stream")
         # For proxies, nginx among them, that would gather or change it.
         response.headers.update({"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"})
@@ -212,28 +86,27 @@ class Downlinks:
         return response
 
     async def _events(self, downlink: Downlink) -> AsyncIterator[bytes]:
-        downlink.listening()
         try:
-            yield b"event: open\ndata: {}\n\n"
-            while not downlink.closed:
-                if entries := await downlink.next(POLL_SECONDS):
-                    yield b"".join([b"data: %b\n\n" % entry for entry in entries])
-                else:
-                    yield b": still here\n\n"
+            with downlink.listening():
+                yield b"event: open\ndata: {}\n\n"
+                while not downlink.closed:
+                    if entries := await downlink.next(POLL_SECONDS):
+                        yield b"".join([b"data: %b\n\n" % entry for entry in entries])
+                    else:
+                        yield b": still here\n\n"
         finally:
-            downlink.close()
+            downlink.lost()
 
     async def serve_poll(self) -> Response:
         """The view of long polling."""
         self._live.begin()
-        downlink = self._named()
-        downlink.listening()
+        downlink = await self._named()
         try:
-            entries = await downlink.next(POLL_SECONDS)
+            with downlink.listening():
+                entries = await downlink.next(POLL_SECONDS)
         except asyncio.CancelledError:
-            downlink.close()
+            downlink.lost()
             raise
-        downlink.pausing()
         body = b"[%b]" % b",".join(entries)
         return Response(body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -245,12 +118,12 @@ class Downlinks:
         self._check_origin()
         messages = await self._messages()
         if isinstance(messages[0], (protocol.Hello, protocol.Resume)):
-            await self._ask_hooks(None)
+            await self._ask_hooks(None, messages)
             connection, first = await self._greet(messages.pop(0))
             replies = [first]
         else:
             connection = self._connection()
-            await self._ask_hooks(connection)
+            await self._ask_hooks(connection, messages)
             replies = []
         # The stream of a page that is closed may end before its last message comes.
         if connection.away and not replies and not isinstance(messages[0], protocol.Bye):
@@ -283,11 +156,9 @@ class Downlinks:
             raise RequestRefused(409, "There is no such client. Send hello or resume first.")
         return connection
 
-    async def _ask_hooks(self, connection: Connection | None) -> None:
+    async def _ask_hooks(self, connection: Connection | None, messages: list[Any]) -> None:
         """Show the messages to Dash's hooks, as those of a WebSocket."""
-        if not self._live.app.hook_view.get_hooks("websocket_message"):
-            return
-        rejection = await run_message_hooks(self._live, request, await request.get_data(as_text=False))
+        rejection = await ask_message_hooks(self._live, request, messages)
         if rejection is not None:
             if connection is not None:
                 connection.close(*rejection)
@@ -300,25 +171,33 @@ class Downlinks:
         if isinstance(old, StreamLink) and old.downlink is downlink:
             old.lost()
 
-    async def _greet(self, message: Any) -> tuple[Connection, bytes]:
-        if await run_hooks(self._live, "websocket_connect", request) is not None:
-            raise RequestRefused(403, "The connection was refused.")
-        downlink = self._named()
+    async def _open_downlink(self) -> Downlink:
+        """The downlink to which a tab that arrives will listen, once the browser does."""
+        downlink = await self._named()
+        if not downlink.may_arrive():
+            raise RequestRefused(429, "Too many tabs have come to this stream at once.")
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await downlink.open.wait()
+            await downlink.opened()
         except TimeoutError:
             raise RequestRefused(409, "Nobody listens to the stream. Open it first.") from None
+        return downlink
+
+    async def _greet(self, message: Any) -> tuple[Connection, bytes]:
+        if await ask_hooks(self._live, "websocket_connect", request) is not None:
+            raise RequestRefused(403, "The connection was refused.")
+        downlink = await self._open_downlink()
         handshake = Handshake(
             cookies=dict(request.cookies),
             headers=dict(request.headers),
             address=request.remote_addr,
-            user=await self._live.guard.user(),
+            user=downlink.user,
             context=copy_context(),
         )
-        link = StreamLink(downlink, handshake)
         if isinstance(message, protocol.Resume):
             self._take_over(message, downlink)
+        if len(downlink) >= self._live.settings.clients_per_user:
+            raise RequestRefused(429, "Too many tabs listen to this stream.")
+        link = StreamLink(downlink, handshake)
         try:
             connection, welcome = greet(self._live, link, message)
         except TooManyClients as error:
@@ -330,25 +209,30 @@ class Downlinks:
 
     async def _answer(self, connection: Connection, messages: list[Any], replies: list[bytes]) -> AsyncIterator[bytes]:
         """The acknowledgements, and then what was asked for: a page that has not seen them asks again."""
+        link = connection.link
+        requests: list[protocol.CallbackRequest] = []
+
+        async def reply(frame: bytes) -> None:
+            replies.append(frame)
+
         for message in messages:
             if not self._allow(connection):
                 connection.close(CloseCode.TOO_FAST, "too many messages")
                 break
             if isinstance(message, protocol.CallbackRequest):
                 replies.append(protocol.ack(message.requestId))
-        others: list[bytes] = []
-
-        async def reply(frame: bytes) -> None:
-            others.append(frame)
-
-        requests = [message for message in messages if isinstance(message, protocol.CallbackRequest)]
-        for message in messages:
-            if not isinstance(message, protocol.CallbackRequest):
+                requests.append(message)
+            else:
                 await handle(connection, message, reply)
-        yield b"[%b]" % b",".join(replies + others)
-        connection.heard()
-        for message in requests:
-            connection.requests.take(message)
+            if connection.gone:
+                break
+        if connection.gone and link is not None:
+            link.close(CloseCode.DONE)
+        yield b"[%b]" % b",".join(replies)
+        if not connection.gone:
+            connection.heard()
+            for asked in requests:
+                connection.requests.take(asked)
 
     def _allow(self, connection: Connection) -> bool:
         settings = self._live.settings

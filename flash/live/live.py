@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import secrets
-import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,17 @@ from werkzeug.datastructures import MultiDict
 
 from .. import _dash
 from ..calls import call
-from ..exceptions import new_error_id
+from ..exceptions import PoolFull, new_error_id
 from ..pool import serving_loop
+from ..server.backend import backend_of
 from . import protocol
 from .clients import Client, Clients, TooManyClients
 from .connection import Connection
 from .fallback import Downlinks
 from .guard import Guard
-from .link import Link, WorkerLink
-from .outbox import Ledger, Message
+from .inbox import Inbox
+from .link import Link, SocketLink, WorkerLink
+from .outbox import Ledger, Update
 from .protocol import CloseCode
 from .push import updates_of
 from .settings import LiveSettings
@@ -37,6 +39,18 @@ logger = logging.getLogger("flash")
 
 #: Milliseconds over which clients come back when the server has ended.
 _RETRY = (500, 3000)
+
+#: So much is kept of the address of a page, in characters.
+_PATH = 8192
+
+#: Seconds for which pushes of threads are delivered before the loop has its turn.
+_TAKING_SECONDS = 0.005
+
+#: Seconds that the connect handlers of an arrival may take once the client is gone.
+_ARRIVAL_SECONDS = 30.0
+
+#: Seconds after which a handler is called again that found the pool full.
+_BUSY_SECONDS = 0.05
 
 #: Tabs that are written to before the loop has its turn.
 _FLUSHED_TOGETHER = 100
@@ -74,7 +88,11 @@ class Live:
         self.used = False
         self.stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: int | None = None
+        self._inbox = Inbox()
+        #: Who waits until the inbox has come so far.
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        #: Every socket that is open, those that have not said hello included.
+        self.links: set[SocketLink] = set()
         self._due: list[Connection] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._presence: dict[str, asyncio.Task[None]] = {}
@@ -95,15 +113,31 @@ class Live:
         """Learn the loop, from a task that serves a connection, and watch for the end of its server."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._thread, self.stopping = loop, threading.get_ident(), False
-        stop = self.app.backend.stop_event
+            self._loop, self.stopping = loop, False
+            # Those of a loop that has ended, as test clients have one each.
+            self.clients.clear()
+            self._inbox = Inbox()
+        stop = self._stop_event()
         if stop is not None and stop is not self._watched:
             self._watched = stop
             self.spawn(self._await_stop(stop))
 
+    def _stop_event(self) -> asyncio.Event | None:
+        """What ends the server. Of several apps on one server, the first is told."""
+        first = backend_of(self.app.server)
+        return self.app.backend.stop_event or (first.stop_event if first else None)
+
+    @property
+    def _at_home(self) -> bool:
+        """Whether this is the loop's own thread."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
     def on_loop(self, func: Callable[..., Any], *args: Any) -> None:
         """Call a function on the loop: now when this is its thread, soon when it is another."""
-        if threading.get_ident() == self._thread:
+        if self._at_home:
             func(*args)
         elif self._loop is not None:
             try:
@@ -130,7 +164,7 @@ class Live:
         if len(self.clients) >= self.settings.clients or (self.clients.of_user(user) >= self.settings.clients_per_user):
             raise TooManyClients("Too many clients are connected.")
         connection = Connection(
-            self, secrets.token_urlsafe(16), secrets.token_urlsafe(24), renderer_id, self._signed(end_id), link, path
+            self, secrets.token_urlsafe(16), secrets.token_urlsafe(24), renderer_id, self._signed(end_id), link, path[:_PATH]
         )
         self.clients.add(connection.client, connection.end_id)
         self._tell(connection, True)
@@ -181,16 +215,25 @@ class Live:
 
     async def _run_handlers(self, connection: Connection, arrived: bool, before: asyncio.Task[None] | None) -> None:
         if before is not None:
-            await asyncio.wait({before})
+            _, endless = await asyncio.wait({before}, timeout=_ARRIVAL_SECONDS)
+            for task in endless:
+                task.cancel()
         _dash.current_app.set(self.app)
         serving_loop.set(asyncio.get_running_loop())
         for handler in list(self.handlers):
             try:
-                mods = await call(self.app.flash_pool, handler, connection.client, arrived)
+                mods = await self._call_handler(handler, connection.client, arrived)
                 if mods is not None and arrived:
                     self.push(mods, connection.client)
             except Exception:
                 logger.exception("A connect handler failed. Error id: %s", new_error_id())
+
+    async def _call_handler(self, handler: Callable[[Client, bool], Any], client: Client, arrived: bool) -> Any:
+        while True:
+            try:
+                return await call(self.app.flash_pool, handler, client, arrived)
+            except PoolFull:
+                await asyncio.sleep(_BUSY_SECONDS)  # It has not run: it is called once, and not never.
 
     # Pushing.
 
@@ -198,14 +241,49 @@ class Live:
         """Send properties to one client, or to all. From any thread; it never waits."""
         self.used = True
         updates = updates_of(mods)
-        if client is not None:
-            if client._connection is not None:
-                self.on_loop(_push_all, [client._connection], updates)
-        else:
-            self.on_loop(self._broadcast, updates)
+        if client is None:
+            self.send(None, updates)
+        elif client._connection is not None:
+            self.send(client._connection, updates)
 
-    def _broadcast(self, updates: list[Any]) -> None:
-        _push_all([client._connection for client in self.clients if client._connection], updates)
+    def send(self, connection: Connection | None, updates: list[Update]) -> None:
+        """Send updates to one tab, or to all, behind all that was sent before, by whichever thread."""
+        if self._at_home and not self._inbox:
+            for update in updates:
+                self._deliver(connection, update)
+        elif self._inbox.put(connection, updates):
+            self.on_loop(self._soon)
+
+    def _soon(self) -> None:
+        self.loop.call_soon(self._take)
+
+    def _take(self) -> None:
+        """Deliver what waits, for a while; then the loop has its turn."""
+        until = self.loop.time() + _TAKING_SECONDS
+        while (entry := self._inbox.take()) is not None:
+            self._deliver(entry.connection, entry.update)
+            while self._waiters and self._waiters[0][0] <= self._inbox.taken:
+                _, waiter = self._waiters.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
+            if self.loop.time() > until and self._inbox:
+                self.loop.call_soon(self._take)
+                return
+
+    async def settled(self) -> None:
+        """Wait until what waits now has been delivered: an answer goes behind what its callback pushed in a thread."""
+        if self._inbox:
+            waiter = self.loop.create_future()
+            self._waiters.append((self._inbox.added, waiter))
+            await waiter
+
+    def _deliver(self, connection: Connection | None, update: Update) -> None:
+        if connection is not None:
+            connection.push(update)
+            return
+        for client in self.clients:
+            if client._connection is not None:
+                client._connection.push(update)
 
     def flush_soon(self, connection: Connection) -> None:
         """Have a connection send what waits, in the loop's next turn: by then more may wait, and goes with it."""
@@ -242,20 +320,23 @@ class Live:
 
     # Who is asking.
 
-    def client_of_request(self, context: Any) -> Client:
-        """The client that has sent an HTTP request: the tab, by the token that the server gave to its page.
+    def client_of_request(self, context: Any) -> Client | None:
+        """The tab that has sent an HTTP request, or None when that is not known.
 
-        A page without a live connection gets a client of this one request.
+        The script of the page sends the tab's id and key. Without it the token names the tab that the server gave to
+        the page. That stands in addresses and logs: who asks must be the tab's user too.
 
         Args:
-            context: The callback's context, with the query, headers and cookies of the request.
+            context: The callback's context, with the query and headers of the request.
         """
+        if not len(self.clients):
+            return None
         headers = context.headers
-        if len(self.clients) and (end_id := self._signed(context.args.get("endId"))):
-            client = self.clients.of_page(end_id, headers.get("Flash-Renderer"))
-            if client is not None:
-                return client
-        return Client(secrets.token_urlsafe(16), address=context.remote, headers=headers, cookies=context.cookies)
+        if client_id := headers.get("Flash-Client"):
+            connection = self.returning(client_id, headers.get("Flash-Key", ""))
+            return None if connection is None else connection.client
+        end_id = self._signed(context.args.get("endId"))
+        return self.clients.of_page(end_id, headers.get("Flash-Renderer")) if end_id else None
 
     @staticmethod
     def query_of(path: str) -> MultiDict[str, str]:
@@ -305,6 +386,8 @@ class Live:
             await asyncio.wait(ending, timeout=within)
         for connection in connections:
             connection.close(CloseCode.RESTART)
+        for link in list(self.links):
+            link.close(CloseCode.RESTART)
         self.downlinks.close()
 
     async def _end(self, connection: Connection, streams: asyncio.Task[None]) -> None:
@@ -336,9 +419,3 @@ class Live:
             for task in endless:
                 task.cancel()
         self.stopping = False  # A test client starts an app again that was closed before.
-
-
-def _push_all(connections: list[Connection], updates: list[Message]) -> None:
-    for connection in connections:
-        for update in updates:
-            connection.push(update)

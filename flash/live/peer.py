@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import protocol
 from .clients import TooManyClients
 from .connection import Connection
+from .hooks import ask_message_hooks
 from .link import Link, SocketLink, WorkerLink
 from .protocol import CloseCode
 from .rate import Rate
@@ -21,6 +22,12 @@ logger = logging.getLogger("flash")
 #: After so many frames that were refused the link is closed.
 _REFUSALS = 10
 
+#: A frame counts as one message more for each so many bytes.
+_FRAME_BYTES = 64 * 1024
+
+#: Seconds after the handshake in which a greeting needs no second look at the guards.
+_GREETING_SECONDS = 10.0
+
 
 class Peer:
     """The other end of one link, told apart by its first message.
@@ -28,16 +35,29 @@ class Peer:
     Args:
         live: The app's live room.
         link: The link.
+        websocket: The socket as Quart shows it to hooks.
     """
 
-    __slots__ = ("_connection", "_heard_at", "_link", "_live", "_pages", "_rate", "_refusals", "_silence")
+    __slots__ = (
+        "_connection",
+        "_heard_at",
+        "_link",
+        "_live",
+        "_opened_at",
+        "_pages",
+        "_rate",
+        "_refusals",
+        "_silence",
+        "_websocket",
+    )
 
-    def __init__(self, live: Live, link: SocketLink) -> None:
+    def __init__(self, live: Live, link: SocketLink, websocket: Any) -> None:
         self._live = live
         self._link = link
+        self._websocket = websocket
         self._rate = Rate(live.settings.rate, live.settings.burst)
         self._refusals = 0
-        self._heard_at = live.loop.time()
+        self._heard_at = self._opened_at = live.loop.time()
         self._silence = live.loop.call_later(live.settings.silence, self._check_silence)
         self._connection: Connection | None = None
         #: The pages of Dash's worker, once it has turned out to be one.
@@ -47,7 +67,8 @@ class Peer:
         """Take one text frame of the other end."""
         now = self._heard_at = self._live.loop.time()
         try:
-            if not self._rate.take(1, now):
+            # Large frames count for several: what costs is their bytes.
+            if not self._rate.take(1 + len(frame) // _FRAME_BYTES, now):
                 return self._fail(CloseCode.TOO_FAST, "too many messages")
             messages = protocol.decode(frame)
         except protocol.Malformed as error:
@@ -55,8 +76,12 @@ class Peer:
         if len(messages) > 1 and not self._rate.take(len(messages) - 1, now):
             return self._fail(CloseCode.TOO_FAST, "too many messages")
         for message in messages:
-            if not self._link.closed:
-                await self._handle(message)
+            rejection = await ask_message_hooks(self._live, self._websocket, [message])
+            if rejection is not None:
+                self._link.close(*rejection)
+            if self._link.closed:
+                return
+            await self._handle(message)
 
     async def _handle(self, message: Any) -> None:
         if self._connection is not None:
@@ -64,6 +89,8 @@ class Peer:
             if self._connection.gone:
                 self._link.close(CloseCode.DONE)
         elif self._pages is None and isinstance(message, (protocol.Hello, protocol.Resume)):
+            if not await self._may_still_enter():
+                return
             try:
                 self._connection, welcome = greet(self._live, self._link, message)
             except TooManyClients:
@@ -72,6 +99,16 @@ class Peer:
             self._connection.attach(self._link, welcome)
         else:
             await self._handle_of_worker(message)
+
+    async def _may_still_enter(self) -> bool:
+        """Whether what the guards said of the handshake holds for a greeting that came late."""
+        late = self._live.loop.time() - self._opened_at > _GREETING_SECONDS
+        still_passes = self._link.handshake.still_passes
+        if late and (still_passes is None or not await still_passes()):
+            self._fail(CloseCode.SIGNED_OUT, "signed out before the greeting")
+        elif self._live.stopping:
+            self._link.close(CloseCode.RESTART, "the server ends")
+        return not self._link.closed
 
     async def _handle_of_worker(self, message: Any) -> None:
         if isinstance(message, protocol.Heartbeat):
@@ -94,6 +131,8 @@ class Peer:
             self._pages = {}
         connection = self._pages.get(renderer_id)
         if connection is None or connection.gone:
+            if len(self._pages) >= self._live.settings.clients_per_user:
+                raise TooManyClients("Too many pages speak over one connection.")
             link = WorkerLink(self._link, renderer_id)
             connection = self._live.arrive(link, renderer_id, None)
             connection.attach(link)
@@ -145,10 +184,11 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     if lost is not None and lost.rewind(message.received):
         lost.came_back(link)
         return lost, live.welcome(lost, recovered=True)
+    if lost is not None:
+        lost.leave()  # First: it must not stay where no other may come in.
     connection = live.arrive(link, message.rendererId, message.endId, message.path)
     if lost is not None:
         connection.requests.inherit(lost.requests)
-        lost.leave()
     return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
 
 

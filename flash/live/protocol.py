@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import orjson
@@ -34,6 +34,12 @@ class CloseCode(IntEnum):
     TOO_FAST = 4429
 
 
+#: A name that a client gives or repeats. What it gives is kept, so it has a bound.
+Name = Annotated[str, msgspec.Meta(max_length=256)]
+
+#: A signed ticket.
+TicketText = Annotated[str, msgspec.Meta(max_length=8192)]
+
 # Messages of the client.
 
 
@@ -45,8 +51,8 @@ class Hello(ClientMessage, tag="hello"):
     """A page arrives."""
 
     version: Literal[1]
-    rendererId: str = msgspec.field(default="")
-    endId: str | None = None
+    rendererId: Name = msgspec.field(default="")
+    endId: Name | None = None
     path: str = ""
 
 
@@ -54,12 +60,12 @@ class Resume(ClientMessage, tag="resume"):
     """A page is back."""
 
     version: Literal[1]
-    client: str
-    key: str
+    client: Name
+    key: Name
     received: int
-    ticket: str | None = None
-    rendererId: str = ""
-    endId: str | None = None
+    ticket: TicketText | None = None
+    rendererId: Name = ""
+    endId: Name | None = None
     path: str = ""
 
 
@@ -72,17 +78,17 @@ class Ack(ClientMessage, tag="ack"):
 class CallbackRequest(ClientMessage, tag="callback_request"):
     """Run a callback."""
 
-    requestId: str
+    requestId: Name
     payload: dict[str, Any]
-    rendererId: str = ""
+    rendererId: Name = ""
 
 
 class GetPropsResponse(ClientMessage, tag="get_props_response"):
     """The values that a ``get_props_request`` asked for."""
 
-    requestId: str
+    requestId: Name
     payload: dict[str, Any] | None = None
-    rendererId: str = ""
+    rendererId: Name = ""
 
 
 class Heartbeat(ClientMessage, tag="heartbeat"):
@@ -98,7 +104,7 @@ class HeartbeatAck(ClientMessage, tag="heartbeat_ack"):
 class Ticket(ClientMessage, tag="ticket"):
     """Proves that the page may stay connected."""
 
-    ticket: str
+    ticket: TicketText
 
 
 class Bye(ClientMessage, tag="bye"):

@@ -48,14 +48,12 @@ class Requests:
     def take(self, request: protocol.CallbackRequest) -> None:
         """Begin to answer a request, unless it has come before. It must have been acknowledged."""
         connection = self._connection
-        if request.requestId in self._lost:
-            self._lost.discard(request.requestId)
-            self._remember(request.requestId)
-            connection.push(Message(protocol.failed(request.requestId, "The answer of this callback was lost.")))
-            return
         if request.requestId in self._seen:
             return
         self._remember(request.requestId)
+        if request.requestId in self._lost and not self._may_repeat(request):
+            connection.push(Message(protocol.failed(request.requestId, "The answer of this callback was lost.")))
+            return
         if len(self._tasks) >= connection.live.settings.requests:
             connection.push(Message(protocol.failed(request.requestId, "Too many callbacks of this page run at once.")))
             return
@@ -67,9 +65,12 @@ class Requests:
             self._endless.add(task)
             task.add_done_callback(self._endless.discard)
 
+    def _may_repeat(self, request: protocol.CallbackRequest) -> bool:
+        return request.payload.get("output") in self._connection.live.app.repeatable_callbacks()
+
     def inherit(self, other: Requests) -> None:
-        """Know the requests of a connection that could not be resumed: none of them runs again."""
-        self._lost = other._lost | other._seen.keys()
+        """Know the requests of a connection that could not be resumed: none runs again, but those that may."""
+        self._lost = set([*other._lost, *other._seen][-_REMEMBERED:])
 
     def _remember(self, request_id: str) -> None:
         self._seen[request_id] = None
@@ -78,6 +79,7 @@ class Requests:
 
     async def _answer(self, request: protocol.CallbackRequest) -> None:
         frame = await self._run(request)
+        await self._connection.live.settled()
         self._connection.push(Message(frame))
 
     async def _run(self, request: protocol.CallbackRequest) -> bytes:
@@ -128,7 +130,9 @@ class Requests:
         app = self._connection.live.app
         error = app.explained(error)
         error_id = new_error_id()
-        logger.error("The callback %r failed. Error id: %s", request.payload.get("output"), error_id, exc_info=error)
+        # What a client names is not to fill the log.
+        name = str(request.payload.get("output"))[:200]
+        logger.error("The callback %r failed. Error id: %s", name, error_id, exc_info=error)
         if app.debugging:
             return f"{type(error).__name__}: {error} (error id {error_id}; the server's log has the traceback)"
         return f"The callback failed. Error id: {error_id}"

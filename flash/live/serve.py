@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
@@ -16,11 +15,11 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from .. import _dash
-from ..calls import call
 from ..exceptions import SetupPending, new_error_id
 from ..pool import serving_loop
 from ..server.flask_contexts import flask_request_beside
 from .guard import Verdict
+from .hooks import ask_hooks
 from .link import Handshake, LinkLost, SocketLink
 from .origin import allowed_origin
 from .peer import Peer
@@ -109,7 +108,7 @@ class LiveEndpoint:
             return Verdict(status=error.code or 403)
         if rejection is not None:
             return Verdict(status=(await server.make_response(rejection)).status_code)
-        refused = await run_hooks(self._live, "websocket_connect", context.websocket)
+        refused = await ask_hooks(self._live, "websocket_connect", context.websocket)
         return None if refused is None else Verdict()
 
     async def _refusal(self, scope: Any) -> Verdict | None:
@@ -131,12 +130,13 @@ class LiveEndpoint:
 
     async def _talk(self, link: SocketLink, websocket: Websocket, receive: Receive) -> None:
         """Take frames until the socket is closed."""
-        peer = Peer(self._live, link)
+        peer = Peer(self._live, link, websocket)
+        self._live.links.add(link)
         code: int = CloseCode.FAILED
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
                 if event["type"] == "websocket.receive":
-                    await self._take(peer, link, websocket, event)
+                    await self._take(peer, link, event)
             code = event.get("code", CloseCode.FAILED)
         except LinkLost:
             pass
@@ -147,10 +147,11 @@ class LiveEndpoint:
                 await link.finish(CloseCode.RESTART, "the server ends")
                 raise
         finally:
+            self._live.links.discard(link)
             link.forget_reader()
             peer.ended(closed_by_page=code in _CLOSED_BY_PAGE)
 
-    async def _take(self, peer: Peer, link: SocketLink, websocket: Websocket, event: Any) -> None:
+    async def _take(self, peer: Peer, link: SocketLink, event: Any) -> None:
         text = event.get("text")
         if link.closed:
             return  # Until the close is written, the other end may go on.
@@ -160,43 +161,8 @@ class LiveEndpoint:
         elif len(text) > self._live.settings.frame_bytes:
             logger.warning("A frame of %d characters closed a live connection.", len(text))
             link.close(CloseCode.TOO_LARGE, "too large")
-        elif self._live.app.hook_view.get_hooks("websocket_message") and (
-            rejection := await run_message_hooks(self._live, websocket, text)
-        ):
-            link.close(*rejection)
         else:
             await peer.receive(text)
-
-
-async def run_hooks(live: Live, kind: str, *args: Any) -> tuple[int, str] | None:
-    """Run Dash's hooks of a kind.
-
-    Returns:
-        The close code and reason of the first that refuses; None when all agree.
-    """
-    for hook in live.app.hook_view.get_hooks(kind):
-        try:
-            result = await call(live.app.flash_pool, hook, *args)
-        except Exception:
-            logger.exception("A %s hook failed, which refuses. Error id: %s", kind, new_error_id())
-            return CloseCode.REJECTED, "Authentication error"
-        if result is False:
-            return CloseCode.REJECTED, "Rejected"
-        if isinstance(result, tuple) and len(result) == 2:
-            return result
-    return None
-
-
-async def run_message_hooks(live: Live, websocket: Any, text: str | bytes) -> tuple[int, str] | None:
-    """Show the messages of a frame to the ``websocket_message`` hooks."""
-    try:
-        decoded = json.loads(text)
-    except (ValueError, RecursionError):
-        return None  # The peer refuses it.
-    for message in decoded if isinstance(decoded, list) else [decoded]:
-        if rejection := await run_hooks(live, "websocket_message", websocket, message):
-            return rejection
-    return None
 
 
 def path_of(scope: Any) -> str:
