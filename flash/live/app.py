@@ -155,15 +155,26 @@ class LiveApp(_dash.DashSeam):
             context.client = requester.client
         else:
             context = super().callback_context(body)
-            context.client = self.flash_live.client_of_request(context)
+            context.client = self.flash_live.client_of_request(context) or _passing(context)
         return context
 
     async def identify_requester(self, context: Any) -> None:
-        """Say in a callback's context who its client is. One with a live connection is known from its handshake."""
+        """Say in a callback's context who its client is. Over the live connection that is known from its handshake."""
         if context.get("client") is None:  # Asked for by Dash's MCP server.
-            context.client = Client(secrets.token_urlsafe(16))
-        if not context.client.live and has_request_context():
-            context.client.user = await self.flash_live.guard.user()
+            context.client = _passing(context)
+        over_http = context.get("dash_websocket") is None and has_request_context()
+        if over_http and self.flash_live.guard.knows_users:
+            self._hold_against(context, await self.flash_live.guard.user())
+
+    def _hold_against(self, context: Any, user: str | None) -> None:
+        """Let an HTTP request of a user speak for a tab only if the tab is the user's, or that of nobody yet."""
+        client: Client = context.client
+        if client.live and not client.gone and client.user is None and user is not None:
+            self.flash_live.clients.identified(client, user)
+        if client.live and client.user != user:
+            client = context.client = _passing(context)
+        if not client.live:
+            client.user = user
 
     def add_live_routes(self) -> None:
         """Serve what the live connection needs beside the WebSocket."""
@@ -172,3 +183,13 @@ class LiveApp(_dash.DashSeam):
         self.add_route("_flash/live/poll", self.flash_live.downlinks.serve_poll)
         self.add_route("_flash/live/send", self.flash_live.downlinks.serve_send, ("POST",))
         self.add_route(f"_flash/{script_name()}", serve_script)
+
+
+def _passing(context: Any) -> Client:
+    """A client of one request, whose page is not known to have a live connection."""
+    return Client(
+        secrets.token_urlsafe(16),
+        address=context.get("remote"),
+        headers=context.get("headers"),
+        cookies=context.get("cookies"),
+    )

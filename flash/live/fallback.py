@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Response, request
@@ -71,7 +72,7 @@ class Downlinks:
         settings = self._live.settings
         if len(self._downlinks) >= settings.clients:
             raise RequestRefused(429, "Too many clients are connected.")
-        return Downlink(user, Rate(settings.rate, settings.burst), lambda _: self._downlinks.pop(name))
+        return Downlink(user, Rate(settings.rate, settings.burst), partial(self._downlinks.pop, name))
 
     # Down.
 

@@ -120,22 +120,31 @@ class Guard:
     async def user(self) -> str | None:
         """Who makes the current request."""
         if self._identify is not None:
-            user = await call(self._app.flash_pool, self._identify, request)
+            # Not among the callbacks: a page full of slow ones would keep others from connecting.
+            user = await call(self._app.flash_views, self._identify, request)
             return None if user is None else str(user)
-        return await self._signed_in()
-
-    async def _signed_in(self) -> str | None:
-        server = self._app.server
-        quart_auth = sys.modules.get("quart_auth")
-        if quart_auth is not None and "QUART_AUTH" in server.extensions:
+        if (quart_auth := self._quart_auth()) is not None:
             auth_id: str | None = quart_auth.current_user.auth_id
             return auth_id
-        flask_login = sys.modules.get("flask_login")
-        if flask_login is not None and self._app.flask_compat and hasattr(server, "login_manager"):
+        if (flask_login := self._flask_login()) is not None:
             # In a thread: the app's user loader may ask a database.
-            user = await self._app.flash_pool.run(flask_login.current_user.get_id)
+            user = await self._app.flash_views.run(flask_login.current_user.get_id)
             return None if user is None else str(user)
         return None
+
+    @property
+    def knows_users(self) -> bool:
+        """Whether anything says who asks; if not, every user is None."""
+        return self._identify is not None or self._quart_auth() is not None or self._flask_login() is not None
+
+    def _quart_auth(self) -> Any:
+        """The module, when it signs in the users of the app."""
+        return sys.modules.get("quart_auth") if "QUART_AUTH" in self._app.server.extensions else None
+
+    def _flask_login(self) -> Any:
+        """The same."""
+        used = self._app.flask_compat and hasattr(self._app.server, "login_manager")
+        return sys.modules.get("flask_login") if used else None
 
     def user_of(self, ticket: str) -> str | None:
         """Whose ticket it is.
@@ -154,7 +163,10 @@ class Guard:
             return False
 
     def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self._app.signing_secret, salt="flash-live-ticket")
+        config = self._app.config
+        # Apps that share a secret do not take each other's word for who it is.
+        salt = "\n".join(["flash-live-ticket", config.name, config.requests_pathname_prefix])
+        return URLSafeTimedSerializer(self._app.signing_secret, salt=salt)
 
 
 def request_scope(scope: dict[str, Any], path: str) -> dict[str, Any]:

@@ -163,9 +163,8 @@ class Live:
         user = link.handshake.user
         if len(self.clients) >= self.settings.clients or (self.clients.of_user(user) >= self.settings.clients_per_user):
             raise TooManyClients("Too many clients are connected.")
-        connection = Connection(
-            self, secrets.token_urlsafe(16), secrets.token_urlsafe(24), renderer_id, self._signed(end_id), link, path[:_PATH]
-        )
+        name, key = secrets.token_urlsafe(16), secrets.token_urlsafe(24)
+        connection = Connection(self, name, key, renderer_id, self._signed(end_id), link, path[:_PATH])
         self.clients.add(connection.client, connection.end_id)
         self._tell(connection, True)
         return connection

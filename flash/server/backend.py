@@ -89,11 +89,11 @@ class FlashBackend(_dash.DashBackend):
 
     def serve_callback(self, dash_app: Dash) -> Callable[..., Any]:
         """The view that runs a callback."""
-        dispatcher, chores = self.app.flash_dispatcher, self.app.flash_chores
+        app, dispatcher, chores = self.app, self.app.flash_dispatcher, self.app.flash_chores
 
         async def dispatch() -> Any:
             called = dispatcher.read(await read_json(chores))
-            answer = await dispatcher.run(called)
+            answer = await app.answer(called)
             response = called.context.dash_response.set_response(data=answer)
             if len(answer) < SMALL_ANSWER:
                 response.timeout = None

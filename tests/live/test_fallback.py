@@ -170,7 +170,7 @@ def test_long_polling_where_streams_are_gathered(monkeypatch: pytest.MonkeyPatch
 
 def test_who_polls_no_more_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flash.live.fallback.POLL_SECONDS", 0.05)
-    monkeypatch.setattr("flash.live.fallback._PATIENCE", 0.1)
+    monkeypatch.setattr("flash.live.downlink.PATIENCE", 0.1)
 
     async def main() -> None:
         app = live_app()
@@ -179,6 +179,106 @@ def test_who_polls_no_more_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
             await browser.client.get(f"/_flash/live/poll?stream={browser.name}", headers=site.headers)
             await browser.arrive()
             await eventually(lambda: app.clients[0].away)
+
+    run(main)
+
+
+def test_two_polls_at_once_do_not_end_the_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flash.live.fallback.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("flash.live.downlink.PATIENCE", 0.3)
+
+    async def main() -> None:
+        app = live_app()
+        async with in_process(app) as site:
+            browser = Browser(site)
+            path = f"/_flash/live/poll?stream={browser.name}"
+            await browser.client.get(path, headers=site.headers)
+            await browser.arrive()
+            await asyncio.gather(*(browser.client.get(path, headers=site.headers) for _ in range(2)))
+            monkeypatch.setattr("flash.live.fallback.POLL_SECONDS", 0.8)
+            await browser.client.get(path, headers=site.headers)
+            assert not app.clients[0].away
+
+    run(main)
+
+
+def test_a_stream_is_that_of_the_user_who_has_opened_it() -> None:
+    async def main() -> None:
+        app = live_app({"identify": lambda request: request.headers.get("X-User")})
+        async with in_process(app, headers={"X-User": "ann"}) as site:
+            browser = Browser(site)
+            await browser.listen()
+            welcome = await browser.arrive()
+            hello = {"type": "hello", "version": 1}
+            for other in ({"X-User": "bob"}, {}):
+                thief = InProcess(app, other)
+                for path in ("stream", "poll"):
+                    assert (await thief.get(f"_flash/live/{path}?stream={browser.name}"))[0] == 403
+            assert (await browser.post(hello, **{"X-User": "bob"}))[0] == 403
+            app.push_mods({"out": {"children": "for ann"}})
+            await eventually(lambda: browser.messages(welcome["client"]))
+            assert [client.user for client in app.clients] == ["ann"] and not app.clients[0].away
+            await browser.stop()
+
+    run(main)
+
+
+def test_so_many_tabs_listen_to_one_stream() -> None:
+    async def main() -> None:
+        app = live_app(clients_per_user=2)
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            one, _ = await browser.arrive(), await browser.arrive()
+            hello = {"type": "hello", "version": 1}
+            assert (await browser.post(hello))[0] == 429 and len(app.clients) == 2
+            # One that comes back on it is not one more, and one that has left makes room.
+            resume = {"type": "resume", "version": 1, "client": one["client"], "key": one["key"], "received": 0}
+            assert (await browser.post(resume | {"ticket": await ticket(site)}))[0] == 200
+            await browser.post({"type": "bye"}, client=one["client"], key=one["key"])
+            assert (await browser.post(hello))[0] == 200 and len(app.clients) == 2
+            await browser.stop()
+
+    run(main)
+
+
+def test_so_many_tabs_come_to_one_stream_at_once() -> None:
+    async def main() -> None:
+        app = live_app(rate=0.001, burst=3)
+        async with in_process(app) as site:
+            browser, other = Browser(site), Browser(site)
+            await browser.listen()
+            await other.listen()
+            hellos = [(await browser.post({"type": "hello", "version": 1}))[0] for _ in range(5)]
+            assert hellos == [200, 200, 200, 429, 429] and len(app.clients) == 3
+            await other.arrive()
+            await browser.stop()
+            await other.stop()
+
+    run(main)
+
+
+@pytest.mark.parametrize("messages", ["bye first", "bye last"])
+def test_nothing_runs_for_a_tab_that_has_said_bye(messages: str) -> None:
+    async def main() -> None:
+        app, runs = live_app(), []
+
+        @callback(app)
+        async def note(value: Any) -> None:
+            runs.append(value)
+
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            tab, other = await browser.arrive(), await browser.arrive()
+            posted = [{"type": "bye"}, request_of("r", "gone", "out.children")]
+            posted = posted if messages == "bye first" else posted[::-1]
+            status, _ = await browser.post(*posted, client=tab["client"], key=tab["key"])
+            assert status == 200 and [client.id for client in app.clients] == [other["client"]]
+            await browser.post(request_of("r", "here", "out.children"), client=other["client"], key=other["key"])
+            await eventually(lambda: browser.messages(other["client"]))
+            assert runs == ["here"]
+            await browser.stop()
 
     run(main)
 
@@ -381,7 +481,7 @@ def test_what_is_wrong_with_a_post_is_said() -> None:
 
 
 def test_a_hello_to_a_stream_that_nobody_opens_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flash.live.fallback._PATIENCE", 0.05)
+    monkeypatch.setattr("flash.live.downlink.PATIENCE", 0.05)
 
     async def main() -> None:
         app = live_app()

@@ -252,6 +252,27 @@ def test_identify_says_who_it_is(kind: str) -> None:
     run(main)
 
 
+def test_slow_callbacks_do_not_keep_others_from_connecting() -> None:
+    async def main() -> None:
+        app, go_on = live_app({"identify": lambda request: "ann", "callback_threads": 1}), threading.Event()
+
+        @callback(app)
+        def slow(value: Any) -> Any:
+            return go_on.wait(20)
+
+        async with in_process(app) as site, tab_of(site) as tab:
+            try:
+                request = await tab.request("out.children", {"in.value": 1})
+                await tab.until(lambda: request.acknowledged)
+                other = await asyncio.wait_for(Tab(site).open(), 5)
+                assert await asyncio.wait_for(other.fetch_ticket(), 5)
+            finally:
+                go_on.set()
+            await other.leave()
+
+    run(main)
+
+
 def test_an_identify_that_fails_opens_nothing() -> None:
     async def main() -> None:
         def identify(request: Any) -> Any:
@@ -383,6 +404,26 @@ def test_a_false_ticket_signs_out(ticket: str) -> None:
             await tab.send({"type": "ticket", "ticket": ticket})
             await tab.until(lambda: not tab.connected)
             assert tab.closes == [CloseCode.SIGNED_OUT]
+
+    run(main)
+
+
+def test_a_ticket_of_another_app_with_the_same_secret_is_none() -> None:
+    async def main() -> None:
+        server = Quart("shop")
+        server.secret_key = "secret"
+        options = {"server": server, "identify": lambda request: request.args.get("name")}
+        other = live_app(options | {"url_base_pathname": "/other/"})
+        app = live_app({"server": server, "url_base_pathname": "/own/", "identify": lambda request: None})
+        async with in_process(app) as site:
+            tab = await Tab(site).open()
+            (client,) = app.clients
+            response = await server.test_client().get("/other/_flash/live?name=admin")
+            ticket = (await response.get_json())["ticket"]
+            assert other.flash_live.guard.user_of(ticket) == "admin"
+            await tab.send({"type": "ticket", "ticket": ticket})
+            await tab.until(lambda: not tab.connected)
+            assert tab.closes == [CloseCode.SIGNED_OUT] and client.user is None
 
     run(main)
 
