@@ -95,7 +95,7 @@ class LiveApp(_dash.DashSeam):
         if (user is None) == (client is None):
             raise TypeError("disconnect takes a user or a client: disconnect(user='ann') or disconnect(client=client).")
         clients = [client] if client is not None else [each for each in self.flash_live.clients if each.user == user]
-        self.flash_live.disconnect(clients)
+        self.flash_live.disconnect(clients, user)
 
     # For pages.
 

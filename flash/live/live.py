@@ -8,7 +8,6 @@ import random
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -356,11 +355,22 @@ class Live:
         else:
             connection.close(CloseCode.SIGNED_OUT, "signed out")
 
-    def disconnect(self, clients: list[Client]) -> None:
-        """Close the connections of clients for good: their pages show that they are signed out."""
+    def disconnect(self, clients: list[Client], user: str | None = None) -> None:
+        """Close connections for good: their pages show that they are signed out. From any thread.
+
+        Args:
+            clients: Whose connections.
+            user: Whose sockets, those that have not greeted yet included.
+        """
+        self.on_loop(self._disconnect, clients, user)
+
+    def _disconnect(self, clients: list[Client], user: str | None) -> None:
         for client in clients:
             if client._connection is not None:
-                self.on_loop(partial(client._connection.close, CloseCode.SIGNED_OUT, "signed out"))
+                client._connection.close(CloseCode.SIGNED_OUT, "signed out")
+        for link in list(self.links) if user is not None else []:
+            if link.handshake.user == user:
+                link.close(CloseCode.SIGNED_OUT, "signed out")
 
     # The end.
 

@@ -122,7 +122,8 @@ class Requests:
             origin=handshake.origin,
             websocket=LiveCallback(connection),
         )
-        if not app.allowed_live(request.payload.get("output")):
+        output = request.payload.get("output")
+        if isinstance(output, str) and not app.allowed_live(output):
             raise RequestRefused(403, "This callback is not declared with websocket=True.")
         return await app.answer(app.flash_dispatcher.read(request.payload, requester))
 
