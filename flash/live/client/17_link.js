@@ -12,12 +12,15 @@
     const WAKE_MS = 300;
     const PROBE_MS = 5000;
 
-    /** The close codes after which the page stays away, or comes back slowly. All others: it comes back. */
-    const CLOSED = new Set([1000, 4001, 4409]);
+    /**
+     * The close codes after which the page stays away, or comes back slowly. All others: it comes back. 1000 may
+     * be a proxy's, and 4409 due to a late `resume` of this page itself: neither ends a page that is open.
+     */
+    const CLOSED = new Set([4001]);
     const SIGNED_OUT = 4401;
     const TOO_LARGE = 1009;
     const ABNORMAL = 1006;
-    const SLOWLY = new Set([1008, 4429]);
+    const SLOWLY = new Set([1000, 1008, 4409, 4429]);
 
     /**
      * The way to the server: it opens a transport, greets, notices when it is dead, and comes back for ever.

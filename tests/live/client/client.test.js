@@ -102,18 +102,26 @@ test("a lost link resolves no callback", async () => {
     assert.equal(dash.pending.size, 2);
 });
 
-test("after a gap: lost requests fail, others are sent again, then callbacks without inputs start again", async () => {
+test("after a gap: what was sent fails, the rest is sent, then callbacks without inputs start again", async () => {
     const parts = await loaded({retry: ["again.x"]});
     const {window, clock, dash, state} = parts;
-    const [lost, again, unsent] = [dash.ask("a.x"), dash.ask("again.x"), dash.ask("b.x")];
-    window.socket.say({type: "ack", requestId: lost}, {type: "ack", requestId: again});
-    await cut(parts, {recovered: false, client: "c2", key: "other"});
+    const [acknowledged, again] = [dash.ask("a.x"), dash.ask("again.x")];
+    dash.ask("a.y");
+    window.socket.say({type: "ack", requestId: acknowledged}, {type: "ack", requestId: again});
+    window.socket.end(1006);
+    const unsent = dash.ask("b.x");
+    await clock.pass(1000);
+    window.socket.welcome({recovered: false, client: "c2", key: "other"});
+    await clock.run();
     assert.equal(state().recovered, false);
     assert.equal(state().client, "c2");
     assert.deepEqual(ids(window.socket.ofType("callback_request")), [again, unsent]);
-    const [failure] = dash.log.filter(entry => entry.answer === "a.x");
-    assert.equal(failure.status, "error");
-    assert.match(failure.message, /^The connection was lost while this was running/);
+    const failures = dash.log.filter(entry => entry.answer);
+    assert.deepEqual(failures.map(entry => entry.answer), ["a.x", "a.y"]);
+    failures.forEach(({status, message}) => {
+        assert.equal(status, "error");
+        assert.match(message, /^The connection was lost while this was running/);
+    });
     assert.deepEqual(heard(dash), ["connected"]);
     window.socket.say(answer(again, "a", {x: 1}), answer(unsent, "b", {x: 2}));
     await clock.pass(10);

@@ -169,7 +169,7 @@ test("what comes by the stream before the welcome is not lost", async () => {
 });
 
 test("the server closes a link by the stream", async () => {
-    for (const [close, expected] of [[4401, "signed-out"], [4409, "closed"], [4408, "reconnecting"]]) {
+    for (const [close, expected] of [[4401, "signed-out"], [4001, "closed"], [4409, "reconnecting"], [4408, "reconnecting"]]) {
         const {window, status} = await streaming();
         window.source.say({client: "c1", messages: [], close});
         assert.equal(status(), expected);

@@ -167,8 +167,8 @@ test("a server that ends says when to come back, and is not asked before", async
     assert.equal(window.requests.length, 1);
 });
 
-test("codes that mean too much to do bring it back slowly", async () => {
-    for (const code of [1008, 4429]) {
+test("codes that mean too much to do, or that another link is open or was closed, bring it back slowly", async () => {
+    for (const code of [1000, 1008, 4409, 4429]) {
         const {window, clock} = await connected();
         window.socket.end(code);
         await clock.pass(15000);
@@ -178,19 +178,17 @@ test("codes that mean too much to do bring it back slowly", async () => {
     }
 });
 
-test("codes that mean so close the connection until somebody asks", async () => {
-    for (const code of [1000, 4001, 4409]) {
-        const {window, clock, status} = await connected();
-        window.socket.end(code);
-        assert.equal(status(), "closed");
-        window.document.show(true);
-        window.happen("online");
-        await clock.pass(600000);
-        assert.equal(window.sockets.length, 1);
-        live.connection.retry();
-        await clock.run();
-        assert.equal(window.sockets.length, 2);
-    }
+test("a hook that refuses closes the connection until somebody asks", async () => {
+    const {window, clock, status} = await connected();
+    window.socket.end(4001);
+    assert.equal(status(), "closed");
+    window.document.show(true);
+    window.happen("online");
+    await clock.pass(600000);
+    assert.equal(window.sockets.length, 1);
+    live.connection.retry();
+    await clock.run();
+    assert.equal(window.sockets.length, 2);
 });
 
 test("all other codes bring it back", async () => {
