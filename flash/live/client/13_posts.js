@@ -2,6 +2,10 @@
     "use strict";
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
+    const PATIENCE_MS = 30000;
+    /** Bytes a second that a POST carries at least. */
+    const SLOWEST = 16 * 1024;
+
     /** A POST that the server refused. The status is 0 when it wanted to send the page elsewhere, to sign in. */
     live.PostRefused = class PostRefused extends Error {
         /** @param {number} status */
@@ -11,7 +15,7 @@
         }
     };
 
-    /** Sends messages by POST, one after the other: two at once may overtake each other. */
+    /** Sends the messages of one link by POST, one after the other: two at once may overtake each other. */
     live.Posts = class Posts {
         /**
          * @param {Window} window
@@ -21,6 +25,9 @@
             this.window = window;
             this.url = url;
             this.last = Promise.resolve();
+            /** Ends the POST that is on its way. */
+            this.request = null;
+            this.closed = false;
         }
 
         /**
@@ -30,6 +37,7 @@
          * @param {?string} key The client's secret.
          * @returns {Promise<Object[]>} The messages of the answer.
          * @throws {live.PostRefused} The server refused.
+         * @throws {Error} The server is not to be had or does not answer in time, or `close()` was called.
          */
         send(messages, query, key) {
             const answer = this.last.then(() => this._post(messages, query, key));
@@ -44,18 +52,42 @@
          * @param {?string} key
          */
         sendLast(messages, query, key) {
-            this._fetch(messages, query, key, true).catch(() => undefined);
+            const body = JSON.stringify(messages);
+            this._fetch(body, query, key, {keepalive: true}).catch(() => undefined);
+        }
+
+        /**
+         * Give up what waits and what is on its way: a `resume` that arrives late would end the links after it.
+         */
+        close() {
+            this.closed = true;
+            if (this.request) {
+                this.request.abort();
+            }
         }
 
         async _post(messages, query, key) {
-            const response = await this._fetch(messages, query, key, false);
-            if (!response.ok) {
-                throw new live.PostRefused(response.status);
+            if (this.closed) {
+                throw new Error("The link was closed before this was sent.");
             }
-            return response.json();
+            const {window} = this;
+            const body = JSON.stringify(messages);
+            const request = new window.AbortController();
+            const timer = window.setTimeout(() => request.abort(), patienceFor(body));
+            this.request = request;
+            try {
+                const response = await this._fetch(body, query, key, {signal: request.signal});
+                if (!response.ok) {
+                    throw new live.PostRefused(response.status);
+                }
+                return await response.json();
+            } finally {
+                window.clearTimeout(timer);
+                this.request = null;
+            }
         }
 
-        _fetch(messages, query, key, keepalive) {
+        _fetch(body, query, key, options) {
             const headers = {"Content-Type": "application/json"};
             if (key) {
                 headers["Flash-Key"] = key;
@@ -66,9 +98,14 @@
                 cache: "no-store",
                 redirect: "manual",
                 headers,
-                body: JSON.stringify(messages),
-                keepalive,
+                body,
+                ...options,
             });
         }
     };
+
+    /** The milliseconds that a POST may take. */
+    function patienceFor(body) {
+        return PATIENCE_MS + (new TextEncoder().encode(body).length / SLOWEST) * 1000;
+    }
 })();

@@ -18,7 +18,7 @@
          * @param {Window} window
          * @param {live.Log} log
          * @param {string} url
-         * @param {live.Posts} posts For messages that are too large for a frame.
+         * @param {live.Posts} posts This link's own, for messages that are too large for a frame.
          */
         constructor(window, log, url, posts) {
             Object.assign(this, {window, log, url, posts});
@@ -122,6 +122,7 @@
 
         _close(code) {
             this._detach();
+            this.posts.close();
             if (this.socket) {
                 this.socket.close(code);
             }

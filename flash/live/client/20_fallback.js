@@ -16,7 +16,7 @@
         /**
          * @param {Window} window
          * @param {live.SharedStream} shared
-         * @param {live.Posts} posts
+         * @param {live.Posts} posts This link's own.
          */
         constructor(window, shared, posts) {
             Object.assign(this, {window, shared, posts});
@@ -59,6 +59,7 @@
             this._detach();
             this.window.clearTimeout(this.timer);
             this.outgoing = [];
+            this.posts.close();
             if (this.shared.listener === this) {
                 this.shared.listener = null;
             }

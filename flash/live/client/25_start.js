@@ -17,12 +17,12 @@
         const carrier = new live.Carrier(config.carrier, renderer, worker);
         const tasks = new live.Macrotasks(window);
         const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
-        const posts = new live.Posts(window, `${config.live}/send`);
+        const posts = () => new live.Posts(window, `${config.live}/send`);
         const tickets = new live.Tickets(window, config.live);
         const shared = new live.SharedStream(window, log, config.live);
         const transports = {
-            websocket: () => new live.Socket(window, log, socketUrl(window, config), posts),
-            fallback: () => new live.Fallback(window, shared, posts),
+            websocket: () => new live.Socket(window, log, socketUrl(window, config), posts()),
+            fallback: () => new live.Fallback(window, shared, posts()),
         };
         const link = new live.Link({window, state, tickets, transports});
         const client = new live.Client({window, config, rendererId, state, renderer, worker, carrier, delivery, link});

@@ -193,6 +193,25 @@ test("a POST that does not get through loses the link; the request is sent again
     assert.deepEqual(window.posts.map(ids), [[large], [large]]);
 });
 
+test("a POST that is not answered loses the link, and goes no further than its link", async () => {
+    const {window, clock, dash, state} = await loaded();
+    const large = n => dash.ask(`a.x${n}`, [{id: "upload", property: "contents", value: "x".repeat(2000)}]);
+    const {answer: reply} = window;
+    window.answer = request => (request.method === "GET" ? reply(request) : new Promise(() => {}));
+    const first = large(1);
+    await clock.run();
+    const [{signal}] = window.requests;
+    window.socket.end(1006);
+    await clock.pass(1000);
+    assert.equal(signal.aborted, true);
+    window.socket.welcome({heartbeat: 1000});
+    await clock.pass(29999);
+    assert.equal(state().status, "connected");
+    await clock.pass(1000);
+    assert.equal(state().status, "reconnecting");
+    assert.deepEqual(window.posts.map(ids), [[first], [first]]);
+});
+
 test("when a frame was too large for a server on the way, the largest request fails", async () => {
     const {window, clock, dash} = await loaded();
     const small = dash.ask("a.x");

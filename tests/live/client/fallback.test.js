@@ -196,6 +196,30 @@ test("after a lost stream the page resumes on a new one, with what was not ackno
     assert.equal(server.log[server.log.length - 1][1].requestId, asked);
 });
 
+test("a resume that was not answered holds up no later link and is not sent late", async () => {
+    const {window, clock, server, status} = await streaming();
+    window.source.fail();
+    let answered = true;
+    window.answer = request => {
+        if (request.url.includes("/send") && answered) {
+            answered = false;
+            return new Promise(() => {});
+        }
+        return server.answer(request);
+    };
+    await clock.pass(1000);
+    window.source.opened();
+    await clock.pass(10000);
+    assert.equal(status(), "reconnecting");
+    await clock.pass(2000);
+    window.source.opened();
+    await clock.run();
+    assert.equal(status(), "connected");
+    await clock.pass(20000);
+    const greetings = window.posts.map(([first]) => first.type).filter(type => type === "resume");
+    assert.equal(greetings.length, 2);
+});
+
 test("a stream that fails is opened again", async () => {
     const {window, clock, status, browser} = await streaming();
     window.source.fail();

@@ -85,6 +85,37 @@ test("POSTs go one after the other, also after one that was refused", async () =
     assert.deepEqual(window.posts, [[{n: 1}], [{n: 2}]]);
 });
 
+test("a POST without an answer is given up after 30 s, and after more when it is large", async () => {
+    const window = new FakeWindow();
+    window.answer = () => new Promise(() => {});
+    const posts = new live.Posts(window, "/_flash/live/send");
+    const failed = [];
+    const send = message => posts.send([message], {client: "c"}, "secret").catch(() => failed.push(message.n));
+    send({n: 1});
+    send({n: 2, text: "é".repeat(5 * 16 * 1024)});
+    await window.clock.pass(29999);
+    assert.deepEqual(failed, []);
+    await window.clock.pass(2);
+    assert.deepEqual([failed, window.posts.length], [[1], 2]);
+    await window.clock.pass(39990);
+    assert.deepEqual(failed, [1]);
+    await window.clock.pass(100);
+    assert.deepEqual(failed, [1, 2]);
+});
+
+test("once they are closed, POSTs are not sent any more, and the one on its way is given up", async () => {
+    const window = new FakeWindow();
+    window.answer = () => new Promise(() => {});
+    const posts = new live.Posts(window, "/_flash/live/send");
+    const sent = [1, 2].map(n => posts.send([{n}], {client: "c"}, "secret"));
+    const ended = Promise.allSettled(sent);
+    await window.clock.run();
+    posts.close();
+    assert.deepEqual((await ended).map(({status}) => status), ["rejected", "rejected"]);
+    assert.deepEqual(window.posts, [[{n: 1}]]);
+    assert.equal(window.clock.timers.size, 0);
+});
+
 test("the callbacks that go over HTTP name their page, and nothing else is touched", async () => {
     const window = new FakeWindow();
     live.nameHttpCallbacks(window, "/_dash-update-component", "me");
