@@ -6,6 +6,8 @@
     const MANY = 1000;
     /** How long messages wait for the carrier before answers may go first. */
     const CARRIER_MS = 2000;
+    /** How long a restart waits for answers. Some never come, and a busy page waits for one at all times. */
+    const RESTART_MS = 5000;
 
     /**
      * Hands the server's messages to Dash's renderer: in their order, one in each task, from the time that the layout
@@ -32,6 +34,7 @@
             this.conflateAt = MANY;
             this.mounted = false;
             this.restarting = false;
+            this.overdue = false;
             this.scheduled = false;
             this.patience = null;
         }
@@ -55,9 +58,19 @@
             this.schedule();
         }
 
-        /** Have the renderer start its callbacks without inputs again, as soon as it waits for no answer. */
+        /**
+         * Have the renderer start its callbacks without inputs again, as soon as it waits for no answer, and after 5 s
+         * in any case. Then it gives up what it waits for: the server answers that all the same, and the renderer drops
+         * the answers.
+         */
         restart() {
-            this.restarting = true;
+            if (!this.restarting) {
+                this.restarting = true;
+                this.window.setTimeout(() => {
+                    this.overdue = this.restarting;
+                    this.schedule();
+                }, RESTART_MS);
+            }
             this.schedule();
         }
 
@@ -69,12 +82,17 @@
             }
         }
 
+        /** Whether the renderer waits for nothing, so that a restart costs it no answer. */
+        get _isIdle() {
+            return this.worker.unanswered.size === 0 && this.queue.length === 0;
+        }
+
         _step() {
             this.scheduled = false;
             if (this.carrier.spent) {
                 this.log.guarded("The carrier could not be armed again.", () => this.carrier.rearm())();
                 this.schedule();
-            } else if (this.restarting && this.worker.unanswered.size === 0 && this.queue.length === 0) {
+            } else if (this.restarting && (this.overdue || this._isIdle)) {
                 this._restart();
             } else if (this._deliverNext()) {
                 this._patienceOver();
@@ -161,7 +179,7 @@
         }
 
         _restart() {
-            this.restarting = false;
+            this.restarting = this.overdue = false;
             this.worker.restart();
             this.carrier.forget();
             this.schedule();

@@ -3,8 +3,11 @@
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
     const VERSION = 1;
+    /** So many requests are kept while there is no link. */
+    const MOST_WAITING = 100;
     const LOST = "The connection was lost while this was running. It may or may not have been done.";
     const TOO_LARGE = "This is more than the server takes. It was not sent.";
+    const TOO_MANY = "Too many callbacks wait for the connection.";
     const STOPPED = {
         "signed-out": "You are signed out, so this was not sent or its result was lost.",
         closed: "The connection is closed, so this was not sent or its result was lost.",
@@ -103,12 +106,19 @@
 
         _send(message) {
             const named = {...message, rendererId: this.rendererId};
-            this.requests.add(named);
-            const refusal = STOPPED[this.state.state.status];
-            if (refusal && message.type === "callback_request") {
+            const refusal = message.type === "callback_request" ? this._refusal() : null;
+            if (refusal) {
                 this._fail(named, refusal);
+            } else {
+                this.requests.add(named);
+                this._pass(named);
             }
-            this._pass(named);
+        }
+
+        /** Why a request cannot even wait to be sent, or null. */
+        _refusal() {
+            const isFull = !this.link.isOpen && this.requests.unanswered().length >= MOST_WAITING;
+            return STOPPED[this.state.state.status] || (isFull ? TOO_MANY : null);
         }
 
         _pass(...messages) {

@@ -30,7 +30,7 @@
         live.connection = state;
         state.onretry = () => link.retry();
         worker.install(window);
-        live.nameHttpCallbacks(window, config.callbacks, rendererId);
+        live.nameHttpCallbacks(window, config.callbacks, rendererId, () => client.identity);
         show(window, config, state);
         new live.Presence({window, log, state, link, shared}).start();
         link.start();

@@ -63,6 +63,21 @@ test("requests carry the name of the page that hello, resume and HTTP callbacks 
     assert.equal(window.requests.pop().headers.get("Flash-Renderer"), rendererId);
 });
 
+test("HTTP callbacks name the client of the last welcome, and none before the first one", async () => {
+    const parts = page();
+    const {window} = parts;
+    const named = async () => {
+        await window.fetch("/_dash-update-component", {method: "POST"});
+        const {headers} = window.requests.pop();
+        return [headers.get("Flash-Client"), headers.get("Flash-Key")];
+    };
+    assert.deepEqual(await named(), [null, null]);
+    window.socket.welcome();
+    assert.deepEqual(await named(), ["c1", "secret"]);
+    await cut(parts, {recovered: false, client: "c2", key: "other"});
+    assert.deepEqual(await named(), ["c2", "other"]);
+});
+
 test("questions of the server reach the renderer, and its answers the server until they are acknowledged", async () => {
     const parts = await loaded();
     const {window, clock, dash} = parts;
@@ -238,6 +253,27 @@ test("what cannot be sent any more fails visibly, and what is asked later too", 
             assert.match(message, sentence);
         });
     }
+});
+
+test("at most 100 requests wait for a link; a new one fails at once", async () => {
+    const parts = await loaded();
+    const {window, clock, dash} = parts;
+    const asked = [dash.ask("a.0")];
+    window.socket.end(1006);
+    for (let n = 1; n < 100; n += 1) {
+        asked.push(dash.ask(`a.${n}`));
+    }
+    await clock.run();
+    assert.deepEqual(dash.log.filter(entry => entry.answer), []);
+    dash.ask("b.x");
+    await clock.run();
+    const [{answer: output, status, message}] = dash.log.filter(entry => entry.answer);
+    assert.deepEqual([output, status, message], ["b.x", "error", "Too many callbacks wait for the connection."]);
+    await clock.pass(1000);
+    window.socket.welcome();
+    assert.deepEqual(ids(window.socket.ofType("callback_request")), asked);
+    const more = dash.ask("b.y");
+    assert.equal(ids(window.socket.ofType("callback_request")).pop(), more);
 });
 
 test("a refused frame is shown as the renderer shows errors", async () => {

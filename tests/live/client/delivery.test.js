@@ -240,3 +240,20 @@ test("a restart waits until the renderer waits for nothing, and the carrier live
     await clock.pass(10);
     assert.equal(dash.props("a").children.props.id, "t");
 });
+
+test("a restart does not wait for ever: after 5 s it comes though an answer does not, or others are awaited", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    dash.ask("never.x");
+    await clock.run();
+    delivery.restart();
+    await clock.pass(4000);
+    delivery.restart();
+    assert.deepEqual(dash.log.filter(({heard}) => heard === "disconnected"), []);
+    await clock.pass(1000);
+    assert.deepEqual(dash.log.filter(({heard}) => heard).map(({heard}) => heard), ["disconnected", "connected"]);
+    delivery.push(setProps("a", {children: component("t")}, true));
+    await clock.pass(20000);
+    assert.equal(dash.props("a").children.props.id, "t");
+    assert.equal(dash.log.filter(({heard}) => heard === "disconnected").length, 1);
+});

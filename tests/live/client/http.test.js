@@ -118,17 +118,19 @@ test("once they are closed, POSTs are not sent any more, and the one on its way 
 
 test("the callbacks that go over HTTP name their page, and nothing else is touched", async () => {
     const window = new FakeWindow();
-    live.nameHttpCallbacks(window, "/_dash-update-component", "me");
+    live.nameHttpCallbacks(window, "/_dash-update-component", "me", () => ({client: "c", key: "secret"}));
     const named = async (resource, options) => {
         await window.fetch(resource, options);
         const {headers} = window.requests.pop();
-        return headers instanceof Headers ? headers.get("Flash-Renderer") : null;
+        const given = new Headers(headers);
+        const names = ["Flash-Renderer", "Flash-Client", "Flash-Key"].map(name => given.get(name));
+        return names.every(name => name === null) ? null : names.join();
     };
     const post = {method: "POST", headers: {"Content-Type": "application/json"}};
-    assert.equal(await named("/_dash-update-component", post), "me");
-    assert.equal(await named("/_dash-update-component?endId=1", post), "me");
-    assert.equal(await named(new URL("http://app/_dash-update-component"), post), "me");
-    assert.equal(await named({url: "http://app/_dash-update-component", method: "POST", headers: {}}), "me");
+    assert.equal(await named("/_dash-update-component", post), "me,c,secret");
+    assert.equal(await named("/_dash-update-component?endId=1", post), "me,c,secret");
+    assert.equal(await named(new URL("http://app/_dash-update-component"), post), "me,c,secret");
+    assert.equal(await named({url: "http://app/_dash-update-component", method: "POST", headers: {}}), "me,c,secret");
     assert.equal(await named("/_dash-update-component", {method: "GET"}), null);
     assert.equal(await named("http://other/_dash-update-component", post), null);
     assert.equal(await named("/other/_dash-update-component", post), null);
