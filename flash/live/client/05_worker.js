@@ -61,10 +61,10 @@
         }
 
         /**
-         * Have the renderer start its callbacks without inputs again. It also gives up all that it waits for: that
-         * must be nothing.
+         * Have the renderer start its callbacks without inputs again. It also gives up all that it waits for.
          */
         restart() {
+            this.unanswered.clear();
             this.post({type: "disconnected", payload: {reason: "messages of the server were lost"}});
             this.post({type: "connected"});
         }

@@ -34,6 +34,7 @@
             this.conflateAt = MANY;
             this.mounted = false;
             this.restarting = false;
+            this.deadline = null;
             this.overdue = false;
             this.scheduled = false;
             this.patience = null;
@@ -66,8 +67,8 @@
         restart() {
             if (!this.restarting) {
                 this.restarting = true;
-                this.window.setTimeout(() => {
-                    this.overdue = this.restarting;
+                this.deadline = this.window.setTimeout(() => {
+                    this.overdue = true;
                     this.schedule();
                 }, RESTART_MS);
             }
@@ -179,6 +180,7 @@
         }
 
         _restart() {
+            this.window.clearTimeout(this.deadline);
             this.restarting = this.overdue = false;
             this.worker.restart();
             this.carrier.forget();
