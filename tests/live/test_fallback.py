@@ -273,7 +273,8 @@ def test_nothing_runs_for_a_tab_that_has_said_bye(messages: str) -> None:
             tab, other = await browser.arrive(), await browser.arrive()
             posted = [{"type": "bye"}, request_of("r", "gone", "out.children")]
             posted = posted if messages == "bye first" else posted[::-1]
-            status, _ = await browser.post(*posted, client=tab["client"], key=tab["key"])
+            status, replies = await browser.post(*posted, client=tab["client"], key=tab["key"])
+            assert [reply["type"] for reply in replies] == ([] if messages == "bye first" else ["ack"])
             assert status == 200 and [client.id for client in app.clients] == [other["client"]]
             await browser.post(request_of("r", "here", "out.children"), client=other["client"], key=other["key"])
             await eventually(lambda: browser.messages(other["client"]))
@@ -504,6 +505,28 @@ def test_a_tab_that_posts_too_much_is_closed() -> None:
             await browser.post(*acks, client=tab["client"], key=tab["key"])
             await eventually(lambda: [entry["close"] for entry in browser.entries if "close" in entry] == [4429])
             assert app.clients[0].away
+            await browser.stop()
+
+    run(main)
+
+
+def test_what_is_posted_above_the_rate_does_not_run() -> None:
+    async def main() -> None:
+        app, runs = live_app(rate=0.001, burst=5), []
+
+        @callback(app)
+        async def note(value: Any) -> None:
+            runs.append(value)
+
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            tab = await browser.arrive()
+            asked = [request_of(f"r{number}", number, "out.children") for number in range(8)]
+            _, replies = await browser.post(*asked, client=tab["client"], key=tab["key"])
+            assert [reply["requestId"] for reply in replies] == ["r0", "r1", "r2", "r3", "r4"]
+            await eventually(lambda: len(runs) == 5 and not len(app.clients[0]._connection.requests))
+            assert sorted(runs) == [0, 1, 2, 3, 4]
             await browser.stop()
 
     run(main)
