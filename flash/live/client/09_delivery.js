@@ -106,23 +106,42 @@
 
         /** Deliver one message, after parking those whose components are not there. Returns whether there was one. */
         _deliverNext() {
-            while (this.queue.length > 0) {
-                const message = this.queue[0];
-                if (message.type !== "set_props") {
-                    this.queue.shift();
-                    this.worker.post(message);
-                    return true;
-                }
-                if (!this.renderer.find(message.payload.componentId)) {
-                    this.parking.park(this.queue.shift());
-                    this.lookout.start();
-                } else if (this.parking.holds(message.payload.componentId)) {
-                    this.queue.unshift(...this.parking.take(message.payload.componentId));
-                } else {
-                    return this._set(message);
-                }
+            let isDelivered = null;
+            while (isDelivered === null && this.queue.length > 0) {
+                isDelivered = this._deliver(this.queue[0]);
             }
-            return false;
+            return isDelivered === true;
+        }
+
+        /** Deliver the first message. Returns whether that is done or has to wait, or null: the next one may go. */
+        _deliver(message) {
+            try {
+                if (message.type === "set_props") {
+                    return this._place(message);
+                }
+                this.queue.shift();
+                this.worker.post(message);
+                return true;
+            } catch (error) {
+                this.log.error("A message of the server could not be delivered.", error);
+                // It would stand in the way of all others.
+                this.queue = this.queue.filter(other => other !== message);
+                return null;
+            }
+        }
+
+        _place(message) {
+            const {componentId} = message.payload;
+            if (!this.renderer.find(componentId)) {
+                this.parking.park(this.queue.shift());
+                this.lookout.start();
+                return null;
+            }
+            if (this.parking.holds(componentId)) {
+                this.queue.unshift(...this.parking.take(componentId));
+                return null;
+            }
+            return this._set(message);
         }
 
         _set(message) {

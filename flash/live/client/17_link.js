@@ -4,6 +4,8 @@
 
     const OPEN_MS = 3000;
     const WELCOME_MS = 10000;
+    /** The same where no WebSocket has worked yet: some proxies take one and pass nothing on. */
+    const FIRST_WELCOME_MS = 3000;
     /** Bytes a second that a link carries at least. The server counts on the same. */
     const SLOWEST = 128 * 1024;
     /** A hidden or frozen page runs its timers late; what has come meanwhile is heard first. */
@@ -36,12 +38,13 @@
         /**
          * @param {Object} parts
          * @param {Window} parts.window
+         * @param {live.Log} parts.log
          * @param {live.State} parts.state
          * @param {live.Tickets} parts.tickets
          * @param {Object} parts.transports Functions that make a transport: `websocket` and `fallback`.
          */
-        constructor({window, state, tickets, transports}) {
-            Object.assign(this, {window, state, tickets, transports});
+        constructor({window, log, state, tickets, transports}) {
+            Object.assign(this, {window, log, state, tickets, transports});
             this.backoff = new live.Backoff(window);
             this.transport = null;
             this.welcome = null;
@@ -59,7 +62,7 @@
             this.retryAfter = null;
             this.awayUntil = 0;
             this.kind = "websocket";
-            /** How often in a row the WebSocket has failed to be welcomed, and how often it may. */
+            /** How often in a row the WebSocket has not got through, and how often it may. */
             this.misses = 0;
             this.missesAllowed = 1;
         }
@@ -190,24 +193,35 @@
             const transport = this.transports[this.kind]();
             this.transport = transport;
             transport.onopen = () => {
-                this._after("welcome", WELCOME_MS, () => this._lose(ABNORMAL));
+                this._awaitWelcome();
                 this._clear("open");
                 transport.send([this.greeting(ticket)]);
             };
-            transport.onmessage = message => this._receive(message);
+            // Each message for itself: those after it in the frame are counted by the server too.
+            transport.onmessage = this.log.guarded("A message of the server could not be dealt with.", message =>
+                this._receive(message)
+            );
             transport.onclose = code => this._lose(code);
             transport.onrefused = message => this.onrefused(message);
             if (this.kind === "websocket") {
-                this._after("open", OPEN_MS, () => this._openSlowly());
+                this._after("open", OPEN_MS, () => this._doubt());
             }
             transport.open();
         }
 
+        _awaitWelcome() {
+            if (this.kind === "websocket" && this.missesAllowed === 1) {
+                this._after("welcome", FIRST_WELCOME_MS, () => this._doubt());
+            } else {
+                this._after("welcome", WELCOME_MS, () => this._lose(ABNORMAL));
+            }
+        }
+
         /**
-         * The WebSocket has not opened. Where a ticket can be had meanwhile, it is the WebSocket that does not get
-         * through.
+         * The WebSocket has not opened, or nothing comes. Where a ticket can be had meanwhile, it is the WebSocket that
+         * does not get through.
          */
-        async _openSlowly() {
+        async _doubt() {
             const {transport} = this;
             const answer = await this.tickets.fetch();
             if (transport === this.transport && this.timers.welcome === undefined && !this.isOpen) {
@@ -234,9 +248,9 @@
             this._clear("welcome");
             this.welcome = welcome;
             this.backoff.succeeded();
-            // It gets through from here, so one failure alone is no reason to do without a WebSocket.
             this.misses = 0;
-            this.missesAllowed = 2;
+            // A WebSocket gets through from here, so one failure alone is no reason to do without.
+            this.missesAllowed = this.kind === "websocket" ? 2 : 1;
             this.hasFailed = true;
             this.transport.welcomed(welcome);
             this._watch(welcome.heartbeat * 1000 + SLACK_MS);
@@ -270,8 +284,13 @@
         }
 
         _lose(code) {
-            if (!this.isOpen) {
-                this.misses += 1;
+            if (this.kind === "fallback") {
+                // The way may be another one by now.
+                this.kind = "websocket";
+                this.misses = 0;
+            } else if (!this.isOpen) {
+                // With any other code it is the server that closed the WebSocket, so that it got through.
+                this.misses = code === ABNORMAL ? this.misses + 1 : 0;
             }
             if (CLOSED.has(code)) {
                 this.stop("closed");

@@ -24,7 +24,7 @@
             websocket: () => new live.Socket(window, log, socketUrl(window, config), posts()),
             fallback: () => new live.Fallback(window, shared, posts()),
         };
-        const link = new live.Link({window, state, tickets, transports});
+        const link = new live.Link({window, log, state, tickets, transports});
         const client = new live.Client({window, config, rendererId, state, renderer, worker, carrier, delivery, link});
 
         live.connection = state;

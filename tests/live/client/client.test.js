@@ -293,6 +293,34 @@ test("a frame may hold several messages, and one that is not JSON harms nothing"
     assert.equal(window.said.length, 1);
 });
 
+test("a message that cannot be dealt with is counted, said once, and costs no other one of its frame", async () => {
+    const parts = await loaded();
+    const {window, clock, dash, client} = parts;
+    const {delivery} = client;
+    const push = delivery.push.bind(delivery);
+    delivery.push = message => {
+        if (message.payload.props.x === "bad") {
+            throw new Error("of one message");
+        }
+        push(message);
+    };
+    const bad = setProps("a", {x: "bad"});
+    window.socket.onmessage({data: JSON.stringify([bad, setProps("a", {x: 1}), null, bad, setProps("b", {x: 2})])});
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: 1}], ["b", {x: 2}]]);
+    assert.deepEqual(window.said.map(([how]) => how), ["error"]);
+    await cut(parts);
+    assert.equal(window.socket.sent[0].received, 4);
+});
+
+test("a message that has not what it should have is dropped, and those after it are delivered", async () => {
+    const {window, clock, dash} = await loaded();
+    window.socket.say({type: "set_props", payload: {}}, {type: "set_props"}, setProps("elsewhere"), setProps("a", {x: 1}));
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: 1}]]);
+    assert.deepEqual(window.said.map(([how]) => how), ["error"]);
+});
+
 test("a page without Dash's configuration says hello all the same", () => {
     const window = new FakeWindow();
     window.document.getElementById = () => null;

@@ -168,6 +168,17 @@ test("what comes by the stream before the welcome is not lost", async () => {
     assert.deepEqual(dash.values, [["a", {x: 1}]]);
 });
 
+test("a message that cannot be dealt with costs no other one, by POST or by the stream", async () => {
+    const {window, clock, dash, status} = await streaming();
+    window.source.say({client: "c1", messages: [null, setProps("a", {x: 1})]});
+    window.answer = () => ({status: 200, body: [null, setProps("a", {x: 2})]});
+    dash.ask("a.y");
+    await clock.run();
+    assert.deepEqual(dash.values, [["a", {x: 1}], ["a", {x: 2}]]);
+    assert.equal(status(), "connected");
+    assert.deepEqual(window.said.map(([how]) => how), ["error"]);
+});
+
 test("the server closes a link by the stream", async () => {
     for (const [close, expected] of [[4401, "signed-out"], [4001, "closed"], [4409, "reconnecting"], [4408, "reconnecting"]]) {
         const {window, status} = await streaming();
