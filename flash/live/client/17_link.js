@@ -248,9 +248,9 @@
             this._clear("welcome");
             this.welcome = welcome;
             this.backoff.succeeded();
+            // It gets through from here, so one failure alone is no reason to do without a WebSocket.
             this.misses = 0;
-            // A WebSocket gets through from here, so one failure alone is no reason to do without.
-            this.missesAllowed = this.kind === "websocket" ? 2 : 1;
+            this.missesAllowed = 2;
             this.hasFailed = true;
             this.transport.welcomed(welcome);
             this._watch(welcome.heartbeat * 1000 + SLACK_MS);
@@ -285,9 +285,10 @@
 
         _lose(code) {
             if (this.kind === "fallback") {
-                // The way may be another one by now.
+                // The network may be another one by now.
                 this.kind = "websocket";
                 this.misses = 0;
+                this.missesAllowed = 1;
             } else if (!this.isOpen) {
                 // With any other code it is the server that closed the WebSocket, so that it got through.
                 this.misses = code === ABNORMAL ? this.misses + 1 : 0;

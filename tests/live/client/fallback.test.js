@@ -49,10 +49,21 @@ async function tab(server = new Server(), browser = new FakeBrowser(), before = 
     return {window, server, browser, client, dash, status, clock: browser.clock};
 }
 
+/** From now on no WebSocket gets through. */
+function refuseSockets(window) {
+    const {WebSocket} = window;
+    window.WebSocket = function (url) {
+        const socket = new WebSocket(url);
+        window.setTimeout(() => socket.end(1006), 0);
+        return socket;
+    };
+}
+
 /** A tab whose WebSocket is refused, and whose stream is open if it holds one. */
 async function streaming(...args) {
     const parts = await tab(...args);
     parts.window.socket.end(1006);
+    refuseSockets(parts.window);
     await parts.clock.pass(0);
     if (parts.window.source) {
         parts.window.source.opened();
@@ -78,6 +89,77 @@ test("a WebSocket that does not open gives way after 3 s", async () => {
     await clock.pass(1);
     assert.equal(window.sources.length, 1);
     assert.notEqual(window.socket.closedWith, null);
+});
+
+test("a WebSocket over which nothing comes gives way after 3 s, unless one has worked before", async () => {
+    const {window, clock, client} = await tab();
+    window.socket.open();
+    await clock.pass(2999);
+    assert.equal(window.sources.length, 0);
+    await clock.pass(1);
+    assert.equal(window.sources.length, 1);
+    assert.equal(client.state.state.status, "connecting");
+    const proven = await tab();
+    proven.window.socket.welcome();
+    await proven.clock.pass(20000);
+    proven.window.socket.end(1006);
+    await proven.clock.pass(1000);
+    proven.window.socket.open();
+    await proven.clock.pass(9000);
+    assert.equal(proven.window.socket.closedWith, null);
+    assert.equal(proven.window.sources.length, 0);
+});
+
+test("a welcome that comes while the ticket is on its way is in time", async () => {
+    const {window, clock, client} = await tab();
+    let reply;
+    window.answer = () => new Promise(resolve => (reply = resolve));
+    window.socket.open();
+    await clock.pass(3000);
+    window.socket.say(welcome());
+    reply({status: 200, body: {ticket: "t"}});
+    await clock.run();
+    assert.equal(client.state.state.transport, "websocket");
+});
+
+test("a server that closes the WebSocket before the welcome is asked by WebSocket again, when it says", async () => {
+    for (const [code, wait] of [[1008, 15000], [4429, 15000], [1011, 0], [1012, 4000]]) {
+        const {window, clock, client} = await tab();
+        for (const length of [1, 2, 3]) {
+            window.socket.open();
+            if (code === 1012) {
+                window.socket.say({type: "bye", retry: 4000, reason: "restart"});
+            }
+            window.socket.end(code);
+            await clock.pass(wait);
+            assert.equal(window.sockets.length, length, String(code));
+            while (window.sockets.length === length) {
+                await clock.pass(100);
+            }
+        }
+        assert.deepEqual([client.link.kind, window.sources.length], ["websocket", 0]);
+    }
+});
+
+test("after a lost stream the WebSocket is tried once more, and used when it gets through", async () => {
+    const {window, clock, status, client} = await tab();
+    const {WebSocket} = window;
+    window.socket.end(1006);
+    refuseSockets(window);
+    await clock.pass(0);
+    window.source.opened();
+    await clock.run();
+    window.source.fail();
+    await clock.pass(1000);
+    assert.deepEqual([window.sockets.length, window.sources.length], [2, 2]);
+    window.source.opened();
+    await clock.run();
+    assert.deepEqual([status(), client.state.state.transport], ["connected", "stream"]);
+    window.source.fail();
+    window.WebSocket = WebSocket;
+    await clock.pass(1000);
+    window.socket.welcome();
+    assert.deepEqual([status(), client.state.state.transport], ["connected", "websocket"]);
 });
 
 test("a WebSocket that opens while the ticket is on its way is kept", async () => {
@@ -246,6 +328,7 @@ test("a stream that fails is opened again", async () => {
 test("where a proxy gathers the stream the page polls", async () => {
     const {window, clock, dash, server, client} = await tab();
     window.socket.end(1006);
+    refuseSockets(window);
     await clock.pass(0);
     window.source.headers();
     await clock.pass(3000);
