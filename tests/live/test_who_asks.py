@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ..apps import body, run
 from .asgi import callback, eventually, in_process, live_app
 from .sites import InProcess
 from .tab import Tab, tab_of
+from .test_fallback import Browser, request_of
 
 
 def asking_app(**options: Any) -> Flash:
@@ -104,5 +106,53 @@ def test_an_id_without_its_key_names_nobody(key: str) -> None:
             assert (await asked(site, token, "ann", **headers))[1:] == ["ann", False]
             assert (await asked(site, token, "ann", Flash_Client="nobody", Flash_Key=tab.key))[2] is False
             await tab.leave()
+
+    run(main)
+
+
+def test_a_tab_that_leaves_while_its_user_is_asked_for_is_not_counted() -> None:
+    async def main() -> None:
+        asked_for, go_on = asyncio.Event(), asyncio.Event()
+
+        async def identify(request: Any) -> Any:
+            if "X-User" in request.headers:
+                asked_for.set()
+                await go_on.wait()
+            return request.headers.get("X-User")
+
+        app = asking_app(identify=identify)
+        async with in_process(app) as site:
+            token = await token_of(site)
+            tab = await Tab(site, end_id=token).open()
+            asking = asyncio.create_task(asked(site, token, "ann"))
+            await asked_for.wait()
+            await tab.leave()
+            await eventually(lambda: not app.clients)
+            go_on.set()
+            assert (await asking)[1:] == ["ann", False]
+            assert app.clients.of_user("ann") == 0
+
+    run(main)
+
+
+def test_over_a_stream_the_user_is_known_from_the_hello() -> None:
+    async def main() -> None:
+        times = []
+
+        async def identify(request: Any) -> str:
+            times.append(request.path)
+            return "ann"
+
+        app = asking_app(identify=identify)
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            tab = await browser.arrive()
+            known = list(times)
+            await browser.post(request_of("r", 1, "out.children"), client=tab["client"], key=tab["key"])
+            await eventually(lambda: browser.messages(tab["client"]))
+            answer = browser.messages(tab["client"])[0]["payload"]["data"]["response"]["out"]["children"]
+            assert answer == [tab["client"], "ann", True] and times == known
+            await browser.stop()
 
     run(main)
