@@ -4,6 +4,10 @@
 
     const PATIENCE_MS = 10000;
     const RETRY_MS = 30000;
+    /** Timers that are set for longer run at once. */
+    const LONGEST_MS = 2 ** 31 - 1;
+
+    const NO_TICKET = {ticket: null, signedOut: false, redirected: false};
 
     /**
      * Asks the server, with the cookies of now, whether this page may be connected. The answer is a ticket.
@@ -23,8 +27,8 @@
         }
 
         /**
-         * @returns {Promise<{ticket: ?string, signedOut: boolean}>} No ticket and not signed out: the server did not
-         * answer.
+         * @returns {Promise<{ticket: ?string, signedOut: boolean, redirected: boolean}>} No ticket and not signed out:
+         * the server did not answer. Redirected: it sent us elsewhere, to sign in most likely.
          */
         async fetch() {
             const {window} = this;
@@ -39,12 +43,12 @@
                     signal: controller.signal,
                 });
                 if (isRefusal(response)) {
-                    return {ticket: null, signedOut: true};
+                    return {...NO_TICKET, signedOut: true, redirected: isRedirect(response)};
                 }
                 const answer = response.ok ? await response.json() : {};
-                return {ticket: answer.ticket || null, signedOut: false};
+                return {...NO_TICKET, ticket: answer.ticket || null};
             } catch (unreachable) {
-                return {ticket: null, signedOut: false};
+                return NO_TICKET;
             } finally {
                 window.clearTimeout(timer);
             }
@@ -77,13 +81,17 @@
                 if (isAnswered) {
                     bring(answer);
                 }
-            }, milliseconds);
+            }, Math.min(milliseconds, LONGEST_MS));
             this.timer = timer;
         }
     };
 
-    /** Pages that ask to sign in do so by a redirect, which a script may see but not follow. */
     function isRefusal(response) {
-        return response.status === 401 || response.status === 403 || response.type === "opaqueredirect";
+        return response.status === 401 || response.status === 403 || isRedirect(response);
+    }
+
+    /** Pages that ask to sign in do so by a redirect, which a script may see but not follow. */
+    function isRedirect(response) {
+        return response.type === "opaqueredirect";
     }
 })();

@@ -19,19 +19,19 @@
             this.window = window;
             this.failures = 0;
             this.welcomedAt = null;
-            this.triedAt = window.Date.now();
+            this.triedAt = window.performance.now();
             /** How many links in a row were lost soon. */
             this.soonLost = 0;
         }
 
         /** An attempt begins. */
         tries() {
-            this.triedAt = this.window.Date.now();
+            this.triedAt = this.window.performance.now();
         }
 
         /** It has succeeded. */
         succeeded() {
-            this.welcomedAt = this.window.Date.now();
+            this.welcomedAt = this.window.performance.now();
         }
 
         /**
@@ -52,14 +52,14 @@
             } else if (slowly) {
                 wait += SLOW_MS;
             }
-            const patience = this.window.document.hidden ? this.triedAt + HIDDEN_MS - this.window.Date.now() : 0;
+            const patience = this.window.document.hidden ? this.triedAt + HIDDEN_MS - this.window.performance.now() : 0;
             return Math.max(wait, patience);
         }
 
         /** After a link the failures before it are forgotten, unless links do not last. */
         _forgive() {
             if (this.welcomedAt !== null) {
-                const isGood = this.window.Date.now() - this.welcomedAt >= GOOD_MS;
+                const isGood = this.window.performance.now() - this.welcomedAt >= GOOD_MS;
                 this.soonLost = isGood ? 0 : this.soonLost + 1;
                 this.failures = this.soonLost;
                 this.welcomedAt = null;

@@ -13,6 +13,9 @@
     const SLACK_MS = 10000;
     const WAKE_MS = 300;
     const PROBE_MS = 5000;
+    const REDIRECTED_MS = 60000;
+    /** Timers that are set for longer run at once. */
+    const LONGEST_MS = 2 ** 31 - 1;
 
     /**
      * The close codes after which the page stays away, or comes back slowly. All others: it comes back. 1000 may
@@ -100,7 +103,7 @@
                 this._announce();
             }
             if (this.timers.again) {
-                const away = this.awayUntil - this.window.Date.now();
+                const away = this.awayUntil - this.window.performance.now();
                 this._againIn(Math.max(away, 0) + this.window.Math.random() * WAKE_MS);
             }
         }
@@ -159,18 +162,21 @@
 
         async _attempt() {
             this._drop();
-            this._announce();
+            if (!this.stopped) {
+                this._announce();
+            }
             this.backoff.tries();
             const turn = this.turn;
-            const {ticket, signedOut} = await this.tickets.fetch();
+            const answer = await this.tickets.fetch();
             if (turn === this.turn) {
-                this._go(ticket, signedOut);
+                this._go(answer);
             }
         }
 
-        _go(ticket, signedOut) {
+        _go({ticket, signedOut, redirected}) {
+            this.stopped = false;
             if (signedOut) {
-                this.stop("signed-out");
+                this._signOut(redirected);
             } else if (ticket === null) {
                 // The server is away, which is why the WebSocket failed too.
                 this.misses = 0;
@@ -186,6 +192,14 @@
         /** Whether it may be the WebSocket that does not get through, while all else does. */
         get isDoubtful() {
             return this.kind === "websocket" && this.misses >= this.missesAllowed;
+        }
+
+        /** The portal of a network and a page that stands in for the server redirect too, and are over some day. */
+        _signOut(redirected) {
+            this.stop("signed-out");
+            if (redirected) {
+                this._againIn(REDIRECTED_MS);
+            }
         }
 
         _open(ticket) {
@@ -226,12 +240,12 @@
             const answer = await this.tickets.fetch();
             if (transport === this.transport && this.timers.welcome === undefined && !this.isOpen) {
                 this.misses = this.missesAllowed;
-                this._go(answer.ticket, answer.signedOut);
+                this._go(answer);
             }
         }
 
         _receive(message) {
-            this.heardAt = this.window.Date.now();
+            this.heardAt = this.window.performance.now();
             if (message.type === "large") {
                 // Nothing else comes while it arrives.
                 this.heardAt += (message.bytes / SLOWEST) * 1000;
@@ -254,8 +268,8 @@
             this.hasFailed = true;
             this.transport.welcomed(welcome);
             this._watch(welcome.heartbeat * 1000 + SLACK_MS);
-            this.tickets.renewEvery(welcome.renew, ({ticket, signedOut}) =>
-                signedOut ? this.stop("signed-out") : this.send({type: "ticket", ticket})
+            this.tickets.renewEvery(welcome.renew, ({ticket, signedOut, redirected}) =>
+                signedOut ? this._signOut(redirected) : this.send({type: "ticket", ticket})
             );
             this.onwelcome(welcome);
             this.state.change({status: "connected", client: welcome.client, transport: this.transport.name});
@@ -264,7 +278,7 @@
         /** Notice a link over which nothing comes any more. */
         _watch(silence) {
             const check = lateness => {
-                const left = this.heardAt + silence - this.window.Date.now();
+                const left = this.heardAt + silence - this.window.performance.now();
                 if (left > 0) {
                     this._after("silence", left, check);
                 } else if (lateness > LATE_MS) {
@@ -278,7 +292,7 @@
 
         /** Ask the server whether it is there. Anything that it says will do. */
         _probe() {
-            const askedAt = this.window.Date.now();
+            const askedAt = this.window.performance.now();
             this.send({type: "heartbeat"});
             this._after("probe", PROBE_MS, () => this.heardAt < askedAt && this._lose(ABNORMAL));
         }
@@ -311,7 +325,7 @@
             this.hasFailed = this.hasFailed || !this.isDoubtful;
             this._announce();
             const wait = this.backoff.next({retry: this.retryAfter, slowly});
-            this.awayUntil = this.window.Date.now() + (this.retryAfter || 0);
+            this.awayUntil = this.window.performance.now() + (this.retryAfter || 0);
             this.retryAfter = null;
             // Doubts are settled at once.
             this._againIn(this.isDoubtful ? 0 : wait);
@@ -341,11 +355,12 @@
         /** Call something later; it learns how many milliseconds too late it is called. */
         _after(name, milliseconds, called) {
             this._clear(name);
-            const due = this.window.Date.now() + milliseconds;
+            const wait = Math.min(milliseconds, LONGEST_MS);
+            const due = this.window.performance.now() + wait;
             this.timers[name] = this.window.setTimeout(() => {
                 delete this.timers[name];
-                called(this.window.Date.now() - due);
-            }, milliseconds);
+                called(this.window.performance.now() - due);
+            }, wait);
         }
 
         _clear(name) {

@@ -17,13 +17,17 @@ const settle = () => new Promise(resolve => setImmediate(resolve));
 class Clock {
     constructor() {
         this.now = 1000000;
+        /** How far the date is set wrong. */
+        this.wrongBy = 0;
         this.timers = new Map();
         this.tasks = [];
         this.lastId = 0;
     }
 
     setTimeout(called, milliseconds = 0) {
-        this.timers.set(++this.lastId, {called, due: this.now + milliseconds});
+        // Browsers run at once what is set for later than this.
+        const wait = milliseconds < 2 ** 31 ? milliseconds : 1;
+        this.timers.set(++this.lastId, {called, due: this.now + wait});
         return this.lastId;
     }
 
@@ -243,7 +247,8 @@ class FakeWindow extends EventTarget {
             warn: (...args) => this.said.push(["warn", ...args]),
             error: (...args) => this.said.push(["error", ...args]),
         };
-        this.Date = {now: () => clock.now};
+        this.Date = {now: () => clock.now + clock.wrongBy};
+        this.performance = {now: () => clock.now};
         this.Math = {random: () => this.chance};
         Object.assign(this, {crypto: globalThis.crypto, AbortController, Headers});
         this.setTimeout = (called, milliseconds) => clock.setTimeout(called, milliseconds);

@@ -6,7 +6,7 @@ const {live, FakeWindow} = require("./fakes.js");
 test("a ticket is asked for with the cookies of now, and never out of a cache", async () => {
     const window = new FakeWindow();
     const tickets = new live.Tickets(window, "/_flash/live");
-    assert.deepEqual(await tickets.fetch(), {ticket: "a ticket", signedOut: false});
+    assert.deepEqual(await tickets.fetch(), {ticket: "a ticket", signedOut: false, redirected: false});
     const [{url, method, credentials, cache, redirect}] = window.requests;
     assert.deepEqual([url, method, credentials, cache, redirect], ["/_flash/live", "GET", "same-origin", "no-store", "manual"]);
 });
@@ -18,6 +18,10 @@ test("401, 403 and a redirect mean signed out; errors and silence do not", async
         window.answer = () => answer;
         return (await tickets.fetch()).signedOut;
     };
+    window.answer = () => ({status: 0, type: "opaqueredirect"});
+    assert.equal((await tickets.fetch()).redirected, true);
+    window.answer = () => ({status: 401});
+    assert.equal((await tickets.fetch()).redirected, false);
     assert.equal(await outcome({status: 401}), true);
     assert.equal(await outcome({status: 403}), true);
     assert.equal(await outcome({status: 0, type: "opaqueredirect"}), true);
@@ -31,7 +35,7 @@ test("a server that does not answer is given up after 10 s", async () => {
     window.answer = () => new Promise(() => {});
     const asked = new live.Tickets(window, "/_flash/live").fetch();
     await window.clock.pass(10000);
-    assert.deepEqual(await asked, {ticket: null, signedOut: false});
+    assert.deepEqual(await asked, {ticket: null, signedOut: false, redirected: false});
 });
 
 test("tickets are renewed; when the server is away, it is asked again soon", async () => {

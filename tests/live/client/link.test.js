@@ -221,6 +221,75 @@ test("4401 and a refused ticket mean signed out, until the page is shown again",
     assert.equal(status(), "connected");
 });
 
+test("a redirect means signed out too, but it is asked again slowly, and soon when the network has changed", async () => {
+    for (const [ask, wait] of [[() => {}, 60000], [window => window.happen("online"), 300]]) {
+        const {window, clock, client, status} = await connected();
+        const seen = [];
+        window.answer = () => ({status: 0, type: "opaqueredirect"});
+        window.socket.end(1006);
+        await clock.pass(1000);
+        assert.equal(status(), "signed-out");
+        client.state.subscribe(state => seen.push(state.status));
+        await clock.pass(180000);
+        assert.deepEqual([window.requests.length, seen], [4, ["signed-out"]]);
+        await clock.pass(1000);
+        window.answer = () => ({status: 200, body: {ticket: "t"}});
+        ask(window);
+        await clock.pass(wait);
+        window.socket.welcome();
+        assert.equal(status(), "connected");
+    }
+});
+
+test("a refusal after a redirect is final until the page is shown", async () => {
+    const {window, clock, status} = await connected();
+    window.answer = () => ({status: 0, type: "opaqueredirect"});
+    window.socket.end(1006);
+    await clock.pass(1000);
+    window.answer = () => ({status: 401});
+    await clock.pass(60000);
+    window.requests.length = 0;
+    window.happen("online");
+    await clock.pass(600000);
+    assert.deepEqual([window.requests.length, status()], [0, "signed-out"]);
+});
+
+test("a clock that is set back stops nothing: neither coming back nor noticing a dead link", async () => {
+    const away = await connected();
+    away.window.answer = () => null;
+    away.window.socket.end(1006);
+    away.window.document.hidden = true;
+    await away.clock.pass(5000);
+    away.clock.wrongBy = -3600000;
+    away.window.document.hidden = false;
+    away.window.answer = () => ({status: 200, body: {ticket: "t"}});
+    away.window.happen("online");
+    await away.clock.pass(300);
+    assert.equal(away.window.sockets.length, 2);
+    const dead = await connected();
+    dead.clock.wrongBy = -3600000;
+    await dead.clock.pass(35001);
+    assert.equal(dead.status(), "reconnecting");
+    const probed = await connected();
+    await probed.clock.pass(1);
+    probed.clock.wrongBy = -3600000;
+    probed.window.happen("online");
+    await probed.clock.pass(5000);
+    assert.equal(probed.status(), "reconnecting");
+});
+
+test("times that are too long for a timer are no reason to hurry", async () => {
+    const {window, clock, status} = connecting();
+    window.socket.open();
+    window.socket.say(welcome({renew: 3e6, heartbeat: 3e6}));
+    await clock.pass(60000);
+    assert.deepEqual([window.requests.length, status()], [0, "connected"]);
+    window.socket.say({type: "bye", retry: 1e10, reason: "maintenance"});
+    window.socket.end(1012);
+    await clock.pass(60000);
+    assert.equal(window.requests.length, 0);
+});
+
 test("tickets are renewed over the link; a refusal ends it", async () => {
     const {window, clock, status} = connecting();
     window.socket.open();
