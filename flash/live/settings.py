@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..exceptions import ConfigurationError
 
 MIB = 1024 * 1024
+
+# A browser's timers take 24 days at most, and run at once what is set for later.
+LONGEST = 10 * 24 * 3600
+TIMES = ("heartbeat", "answer", "silence", "resume_seconds", "renew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ def live_settings(live: bool | dict[str, Any] | None) -> LiveSettings:
         elif name in ("enabled", "indicator"):
             if not isinstance(value, bool) and not (name == "enabled" and value is None):
                 raise ConfigurationError(f"live[{name!r}] must be True or False, not {value!r}.")
-        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
             raise ConfigurationError(f"live[{name!r}] must be a number above 0, not {value!r}.")
+        elif name in TIMES and value > LONGEST:
+            raise ConfigurationError(f"live[{name!r}] must be {LONGEST} seconds (10 days) at most, not {value!r}.")
     return settings

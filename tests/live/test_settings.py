@@ -50,10 +50,17 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [0, -1, "3", None, True, math.nan])
+@pytest.mark.parametrize("value", [0, -1, "3", None, True, math.nan, math.inf])
 def test_a_number_must_be_one(name: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"live\['{name}'\] must be a number above 0"):
         flash_app(live={name: value})
+
+
+@pytest.mark.parametrize("name", ["heartbeat", "answer", "silence", "resume_seconds", "renew"])
+def test_a_time_is_ten_days_at_most(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"live\['{name}'\] must be 864000 seconds \(10 days\) at most"):
+        flash_app(live={name: 864001})
+    assert getattr(live_settings({name: 864000}), name) == 864000
 
 
 @pytest.mark.parametrize(
