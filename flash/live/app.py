@@ -169,7 +169,9 @@ class LiveApp(_dash.DashSeam):
     def _hold_against(self, context: Any, user: str | None) -> None:
         """Let an HTTP request of a user speak for a tab only if the tab is the user's, or that of nobody yet."""
         client: Client = context.client
-        if client.live and not client.gone and client.user is None and user is not None:
+        # Only with the tab's key: what names a tab otherwise stands in addresses and logs.
+        by_key = "Flash-Client" in context.headers
+        if by_key and client.live and not client.gone and client.user is None and user is not None:
             self.flash_live.clients.identified(client, user)
         if client.live and client.user != user:
             client = context.client = _passing(context)

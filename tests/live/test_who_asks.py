@@ -68,7 +68,11 @@ def test_a_tab_of_nobody_is_that_of_the_user_who_signs_in() -> None:
             token = await token_of(site)
             async with tab_of(site, end_id=token) as tab:
                 assert await asked(site, token) == [tab.client, None, True]
-                assert await asked(site, token, "ann") == [tab.client, "ann", True]
+                assert tab.client and tab.key
+                # The token stands in addresses and logs; only the key proves that it is this tab that has signed in.
+                assert (await asked(site, token, "ann"))[1:] == ["ann", False]
+                proof = {"Flash_Client": tab.client, "Flash_Key": tab.key}
+                assert await asked(site, token, "ann", **proof) == [tab.client, "ann", True]
                 assert await asked(site, token, "bob") != [tab.client, "bob", True]
                 assert app.clients.of_user("ann") == 1 and app.clients[0].user == "ann"
                 assert (await asked(site, token))[1:] == [None, False]
