@@ -22,7 +22,8 @@
             this.window = window;
             this.url = url;
             this.hear = log.guarded("A message of the server could not be read.", entry => this.onentry(entry));
-            this.polls = false;
+            /** Whether something between keeps streams: then there is no use in trying again. */
+            this.gathered = false;
             this.name = null;
             this.source = null;
             this.request = null;
@@ -34,7 +35,7 @@
         open() {
             if (this.name === null) {
                 this.name = live.randomId(this.window);
-                if (this.polls) {
+                if (this.gathered) {
                     this._poll();
                 } else {
                     this._stream();
@@ -62,14 +63,17 @@
             source.onmessage = event => this.hear(JSON.parse(event.data));
             source.onerror = () => (this.timer === null ? this._lose() : this._pollInstead());
             this.source = source;
-            this.timer = this.window.setTimeout(() => this._pollInstead(), FIRST_EVENT_MS);
+            this.timer = this.window.setTimeout(() => {
+                this.gathered = true;
+                this._pollInstead();
+            }, FIRST_EVENT_MS);
         }
 
         _pollInstead() {
             this.close();
-            this.polls = true;
             // Under another name: the server closes the first one when it learns that nobody reads it.
-            this.open();
+            this.name = live.randomId(this.window);
+            this._poll();
         }
 
         async _poll() {
