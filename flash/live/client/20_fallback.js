@@ -7,6 +7,9 @@
     const ABNORMAL = 1006;
     const REJECTED = 4001;
     const SIGNED_OUT = 4401;
+    const NOBODY_LISTENS = 409;
+    /** What need not arrive in the order in which it was sent, but soon. */
+    const BESIDE = new Set(["ack", "heartbeat", "heartbeat_ack", "ticket"]);
 
     /**
      * A transport without WebSockets: the browser's stream down, POSTs up. See `live.Socket` for what transports have
@@ -20,9 +23,13 @@
          */
         constructor(window, shared, posts) {
             Object.assign(this, {window, shared, posts});
+            /** For what does not wait for a large POST. */
+            this.beside = new live.Posts(window, posts.url);
             this.name = "stream";
             this.stream = null;
             this.welcome = null;
+            /** The answer to the greeting. */
+            this.greeted = null;
             this.outgoing = [];
             this.isPosting = false;
             /** What came before it was known who we are: in part it may be ours. */
@@ -42,7 +49,11 @@
          * @param {Object[]} messages
          */
         send(messages) {
-            this.outgoing.push(...messages);
+            const beside = messages.filter(({type}) => BESIDE.has(type));
+            if (beside.length > 0) {
+                this._sendBy(this.beside, beside);
+            }
+            this.outgoing.push(...messages.filter(({type}) => !BESIDE.has(type)));
             this._post();
         }
 
@@ -52,6 +63,8 @@
          */
         welcomed(welcome) {
             this.welcome = welcome;
+            // From now on the server sends on this stream what it would have to send again.
+            this.shared.spent = this.stream;
         }
 
         /** Listen and send no more. No handler is called any more. */
@@ -60,6 +73,7 @@
             this.window.clearTimeout(this.timer);
             this.outgoing = [];
             this.posts.close();
+            this.beside.close();
             if (this.shared.listener === this) {
                 this.shared.listener = null;
             }
@@ -67,8 +81,14 @@
 
         /** Say goodbye: the page is being left. */
         leave() {
+            const {posts, greeted} = this;
+            const goodbye = ({client, key}) => posts.sendLast([{type: "bye"}], {client}, key);
             if (this.welcome) {
-                this.posts.sendLast([{type: "bye"}], {client: this.welcome.client}, this.welcome.key);
+                goodbye(this.welcome);
+            } else if (greeted) {
+                // The server may have taken the greeting already; whom it welcomes is known from its answer.
+                greeted.then(([welcome]) => goodbye(welcome)).catch(() => undefined);
+                this.posts = this.beside;
             }
             this.close();
         }
@@ -124,14 +144,21 @@
                 return;
             }
             this.isPosting = true;
-            const messages = this._batch();
+            await this._sendBy(this.posts, this._batch());
+            this.isPosting = false;
+            this._post();
+        }
+
+        async _sendBy(posts, messages) {
+            const {welcome} = this;
+            const query = welcome ? {client: welcome.client} : {stream: this.stream};
+            const answer = posts.send(messages, query, welcome && welcome.key);
+            this.greeted = this.greeted || answer;
             try {
-                this._hear(await this.posts.send(messages, this._query(), this.welcome && this.welcome.key));
+                this._hear(await answer);
             } catch (error) {
                 this._fail(error, messages);
             }
-            this.isPosting = false;
-            this._post();
         }
 
         /** As many of the messages that wait as one POST may hold, and one at least. */
@@ -146,15 +173,6 @@
             return this.outgoing.splice(0, count);
         }
 
-        _query() {
-            if (this.welcome) {
-                return {client: this.welcome.client};
-            }
-            // From now on the server may send on this stream what it would have to send again.
-            this.shared.spent = this.stream;
-            return {stream: this.stream};
-        }
-
         _hear(answers) {
             answers.forEach(message => this.onmessage(message));
             const early = this.early;
@@ -164,6 +182,9 @@
 
         _fail(error, messages) {
             const status = error instanceof live.PostRefused ? error.status : null;
+            if (this.welcome === null && isSpent(messages[0], status)) {
+                this.shared.spent = this.stream;
+            }
             if (status === 413 && messages.length === 1) {
                 this.onrefused(messages[0]);
             } else if (status === 0 || status === 401) {
@@ -185,4 +206,13 @@
             this.onopen = this.onmessage = this.onclose = this.onrefused = () => {};
         }
     };
+
+    /**
+     * Whether a page that was not welcomed needs another stream: nobody listens to this one, or the server may have
+     * begun to send on it. What a `hello` has brought is another client's, should it have come.
+     */
+    function isSpent({type}, status) {
+        const isUncertain = status === null || (status >= 500 && status !== 503);
+        return status === NOBODY_LISTENS || (type === "resume" && isUncertain);
+    }
 })();
