@@ -190,36 +190,45 @@ class FakeBrowser {
         this.clock = clock;
         this.channels = new Set();
         this.waiting = [];
-        this.held = false;
-        this.locks = {request: (name, options, called) => this._request(options.signal, called)};
+        this.holder = null;
+        this.locks = {request: (name, options, called) => this._request(options, called)};
     }
 
-    _request(signal, called) {
+    _request({signal, steal}, called) {
         return new Promise((resolve, reject) => {
-            const request = {called, resolve};
-            signal.addEventListener("abort", () => {
-                if (this.waiting.includes(request)) {
-                    this.waiting.splice(this.waiting.indexOf(request), 1);
-                    reject(new Error("aborted"));
-                }
-            });
-            this.waiting.push(request);
+            const request = {called, resolve, reject};
+            if (steal) {
+                this.holder && this.holder.reject(aborted());
+                this.holder = null;
+                this.waiting.unshift(request);
+            } else {
+                signal.addEventListener("abort", () => {
+                    if (this.waiting.includes(request)) {
+                        this.waiting.splice(this.waiting.indexOf(request), 1);
+                        reject(aborted());
+                    }
+                });
+                this.waiting.push(request);
+            }
             this._grant();
         });
     }
 
     async _grant() {
-        if (this.held || this.waiting.length === 0) {
+        if (this.holder || this.waiting.length === 0) {
             return;
         }
-        this.held = true;
-        const {called, resolve} = this.waiting.shift();
+        const request = (this.holder = this.waiting.shift());
         await null;
-        resolve(await called());
-        this.held = false;
-        this._grant();
+        request.resolve(await request.called());
+        if (this.holder === request) {
+            this.holder = null;
+            this._grant();
+        }
     }
 }
+
+const aborted = () => Object.assign(new Error("aborted"), {name: "AbortError"});
 
 /** A tab's window. `answer(request)` is the server's answer to a fetch; requests are kept in `requests`. */
 class FakeWindow extends EventTarget {
@@ -253,7 +262,8 @@ class FakeWindow extends EventTarget {
         Object.assign(this, {crypto: globalThis.crypto, AbortController, Headers});
         this.setTimeout = (called, milliseconds) => clock.setTimeout(called, milliseconds);
         this.clearTimeout = id => clock.clearTimeout(id);
-        this.requestAnimationFrame = called => this.frames.push(called);
+        this.requestAnimationFrame = called => this.frames.push(called) && called;
+        this.cancelAnimationFrame = asked => (this.frames = this.frames.filter(called => called !== asked));
         this.MessageChannel = function () {
             this.port1 = {};
             this.port2 = {postMessage: () => clock.tasks.push(() => this.port1.onmessage())};

@@ -418,12 +418,194 @@ test("a tab whose link alone is lost does not resume on the stream that may stil
     assert.equal(server.clients.get("c2"), first.window.source.stream);
 });
 
-test("where the browser has no locks each tab has a stream of its own", async () => {
-    const server = new Server();
+const without = what => window => delete (what === "locks" ? window.navigator : window)[what];
+
+test("where tabs cannot elect a holder each has a stream of its own", async () => {
+    const refused = Object.assign(new Error("denied"), {name: "SecurityError"});
+    const denied = window => (window.navigator.locks = {request: () => Promise.reject(refused)});
+    for (const before of [denied, without("BroadcastChannel")]) {
+        const [server, browser] = [new Server(), new FakeBrowser()];
+        const first = await streaming(server, browser, before);
+        const second = await streaming(server, browser, before);
+        assert.deepEqual([first.window.sources.length, second.window.sources.length], [1, 1]);
+        assert.deepEqual([first.status(), second.status()], ["connected", "connected"]);
+        await browser.clock.pass(20000);
+        assert.equal(browser.channels.size, 0);
+        assert.deepEqual([first.status(), second.status()], ["connected", "connected"]);
+    }
+});
+
+/** Tabs without locks, as in pages that are not secure; one of them has claimed the stream. */
+async function unlocked(count) {
+    const [server, browser] = [new Server(), new FakeBrowser()];
+    const tabs = [];
+    for (let i = 0; i < count; i++) {
+        tabs.push(await streaming(server, browser, without("locks")));
+    }
+    await browser.clock.pass(1000 + 500);
+    await open(...tabs);
+    return {server, browser, tabs};
+}
+
+/** Open the streams that tabs have asked for. */
+async function open(...tabs) {
+    for (const {window} of tabs) {
+        if (window.source && !window.source.closed) {
+            window.source.opened();
+        }
+    }
+    await tabs[0].clock.pass(2500);
+}
+
+const streams = tabs => tabs.flatMap(({window}) => window.sources).filter(({closed}) => !closed).length;
+const all = (tabs, status) => assert.deepEqual(tabs.map(each => each.status()), tabs.map(() => status));
+
+test("without locks too one tab holds the stream for all, and leaves it to another one", async () => {
+    const {browser, tabs} = await unlocked(7);
+    all(tabs, "connected");
+    assert.equal(streams(tabs), 1);
+    const holder = tabs.findIndex(({window}) => window.source && !window.source.closed);
+    tabs[holder].window.source.say({client: "c3", messages: [setProps("a", {x: 3})]});
+    await browser.clock.run();
+    assert.equal(tabs.flatMap(({dash}) => dash.values).length, 1);
+    tabs[holder].window.happen("pagehide", {persisted: false});
+    const rest = tabs.filter((_, index) => index !== holder);
+    await browser.clock.pass(1000);
+    await open(...rest);
+    await open(...rest);
+    all(rest, "connected");
+    assert.equal(streams(rest), 1);
+});
+
+test("of two tabs that claim the stream at once the later one holds it, and both are connected", async () => {
+    const {tabs, browser} = await unlocked(2);
+    const other = tabs.find(({window}) => !window.source || window.source.closed);
+    other.client.link.transport.shared.election.takeOver();
+    await browser.clock.run();
+    assert.equal(streams(tabs), 1);
+    await open(...tabs);
+    await open(...tabs);
+    all(tabs, "connected");
+    assert.equal(streams(tabs), 1);
+    assert.equal(other.window.source.closed, false);
+});
+
+for (const locks of [true, false]) {
+    test(`a holder that is frozen is replaced, ${locks ? "with" : "without"} locks`, async () => {
+        const [server, browser] = [new Server(), new FakeBrowser()];
+        const before = locks ? () => {} : without("locks");
+        const first = await streaming(server, browser, before);
+        await browser.clock.pass(1500);
+        await open(first);
+        const second = await streaming(server, browser, before);
+        const third = await streaming(server, browser, before);
+        all([first, second, third], "connected");
+        const {channel} = first.client.link.transport.shared;
+        const {onmessage} = channel;
+        const kept = [];
+        channel.onmessage = event => kept.push(event);
+        first.window.source.onmessage({data: JSON.stringify({client: "c2", messages: [], close: 4408})});
+        await browser.clock.pass(1000 + 3500);
+        assert.equal(streams([second, third]), 1);
+        await open(second, third);
+        all([second, third], "connected");
+        // It thaws.
+        channel.onmessage = onmessage;
+        kept.forEach(onmessage);
+        await browser.clock.pass(3000);
+        all([first, second, third], "connected");
+        assert.equal(streams([first, second, third]), 1);
+        assert.equal(first.window.source.closed, true);
+    });
+}
+
+test("a holder that is slow to open the stream is not replaced", async () => {
     const browser = new FakeBrowser();
-    const without = window => delete window.navigator.locks;
-    const first = await streaming(server, browser, without);
-    const second = await streaming(server, browser, without);
-    assert.deepEqual([first.window.sources.length, second.window.sources.length], [1, 1]);
-    assert.equal(second.status(), "connected");
+    const first = await tab(new Server(), browser);
+    first.window.socket.end(1006);
+    await browser.clock.pass(0);
+    const second = await streaming(first.server, browser);
+    await browser.clock.pass(2900);
+    first.window.source.opened();
+    await browser.clock.pass(5000);
+    all([first, second], "connected");
+    assert.deepEqual([first.window.sources.length, second.window.sources.length], [1, 0]);
+});
+
+test("a tab that is refused again and again leaves the others their stream", async () => {
+    const browser = new FakeBrowser();
+    const first = await streaming(new Server(), browser);
+    for (const status of [429, 503]) {
+        const full = new Server();
+        full.refusals.hello = status;
+        await streaming(full, browser);
+        for (let i = 0; i < 20; i++) {
+            await browser.clock.pass(15000);
+            first.window.source.say({client: "c1", messages: [{type: "heartbeat"}]});
+        }
+        assert.ok(full.log.length > 3);
+    }
+    assert.equal(first.status(), "connected");
+    assert.equal(first.window.sources.length, 1);
+});
+
+test("a stream to which nobody listens, or on which a resume may have begun, is renewed", async () => {
+    const deaf = new Server();
+    deaf.refusals.hello = 409;
+    const first = await streaming(deaf);
+    await first.clock.pass(2000);
+    assert.equal(first.window.sources.length, 2);
+    const {window, clock, server} = await streaming();
+    server.refusals.resume = null;
+    window.source.fail();
+    await clock.pass(1000);
+    window.source.opened();
+    await clock.pass(4000);
+    assert.equal(server.log[1][1].type, "resume");
+    assert.equal(window.sources.length, 3);
+});
+
+test("acknowledgements and tickets do not wait for a large POST", async () => {
+    const {window, clock, dash, server} = await streaming();
+    const {answer} = window;
+    window.answer = request => (request.body && request.body.includes("callback_request") ? new Promise(() => {}) : answer(request));
+    dash.ask("a.x");
+    await clock.run();
+    dash.ask("a.y");
+    window.source.say({client: "c1", messages: [{type: "heartbeat"}]});
+    await clock.run();
+    assert.deepEqual(server.log.slice(1).map(([, first]) => first.type), ["heartbeat_ack"]);
+});
+
+test("a page that is left while it says hello says goodbye when it is welcomed", async () => {
+    const {window, clock} = await tab();
+    window.socket.end(1006);
+    await clock.pass(0);
+    let reply;
+    window.answer = () => new Promise(resolve => (reply = resolve));
+    window.source.opened();
+    await clock.run();
+    window.happen("pagehide", {persisted: true});
+    reply({status: 200, body: [welcome({client: "c9"})]});
+    await clock.run();
+    const {keepalive, body, url, headers} = window.requests.pop();
+    assert.deepEqual([keepalive, JSON.parse(body), url], [true, [{type: "bye"}], "/_flash/live/send?client=c9"]);
+    assert.equal(headers["Flash-Key"], "secret");
+});
+
+test("a stream that once failed to open is tried again when the polls end", async () => {
+    const {window, clock, server, client} = await tab();
+    window.socket.end(1006);
+    await clock.pass(0);
+    window.source.fail();
+    await clock.run();
+    assert.equal(client.state.state.transport, "poll");
+    server.polls[0].resolve({status: 502});
+    await clock.pass(1000);
+    window.socket.end(1006);
+    await clock.pass(1000);
+    assert.equal(window.sources.length, 2);
+    window.source.opened();
+    await clock.run();
+    assert.equal(client.state.state.transport, "stream");
 });
