@@ -5,8 +5,9 @@
     /**
      * What the page may know of its connection. `window.FlashLive.connection` is one.
      *
-     * `state` is `{status, recovered, client, transport, since}`: `status` is "connecting", "connected",
+     * `state` is `{status, recovered, gaps, client, transport, since}`: `status` is "connecting", "connected",
      * "reconnecting", "offline", "signed-out" or "closed"; `recovered` is false from the time that messages were lost;
+     * `gaps` counts how often the server had to begin anew;
      * `transport` is "websocket", "stream", "poll" or null; `since` is when the status has changed, in milliseconds
      * since 1970.
      */
@@ -19,7 +20,11 @@
             this.window = window;
             this.log = log;
             this.subscribers = new Set();
-            this.state = {status: "connecting", recovered: true, client: null, transport: null, since: this._now()};
+            this.state = {
+                status: "connecting", recovered: true, gaps: 0, client: null, transport: null, since: this._now(),
+            };
+            /** The gaps of which somebody may know who says that all is dealt with. */
+            this.knownGaps = 0;
             /** Called when somebody asks for an attempt at once. */
             this.onretry = () => {};
         }
@@ -41,9 +46,26 @@
             this.onretry();
         }
 
-        /** Say that what was lost has been dealt with. */
+        /**
+         * Say that what was lost has been dealt with. Where more was lost meanwhile, the subscribers are told again that
+         * it is not.
+         */
         resetRecovered() {
-            this.change({recovered: true});
+            if (this.knownGaps === this.state.gaps) {
+                this.change({recovered: true});
+            } else {
+                this.knownGaps = this.state.gaps;
+                this._tell();
+            }
+        }
+
+        /** The server has begun anew: messages were lost. For the client itself. */
+        gap() {
+            const gaps = this.state.gaps + 1;
+            if (this.state.recovered) {
+                this.knownGaps = gaps;
+            }
+            this.change({recovered: false, gaps});
         }
 
         /**
@@ -57,6 +79,10 @@
             }
             const isNews = "status" in parts && parts.status !== old.status;
             this.state = Object.freeze({...old, ...parts, since: isNews ? this._now() : old.since});
+            this._tell();
+        }
+
+        _tell() {
             this.subscribers.forEach(subscriber => subscriber(this.state));
         }
 

@@ -56,6 +56,8 @@
             this.turn = 0;
             this.stopped = false;
             this.paused = false;
+            /** Whether the page has said goodbye since it was connected last: the server keeps nothing for it. */
+            this.hasLeft = false;
             /** Whether the page has been connected or has failed to be: then it is reconnecting. */
             this.hasFailed = false;
             /**
@@ -123,7 +125,7 @@
         pause() {
             if (!this.stopped) {
                 this._sayGoodbye();
-                this.paused = true;
+                this.paused = this.hasLeft = true;
                 this._drop();
                 this._announce();
             }
@@ -272,6 +274,7 @@
                 signedOut ? this._signOut(redirected) : this.send({type: "ticket", ticket})
             );
             this.onwelcome(welcome);
+            this.hasLeft = false;
             this.state.change({status: "connected", client: welcome.client, transport: this.transport.name});
         }
 

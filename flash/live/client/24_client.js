@@ -67,7 +67,7 @@
                 this.receipts.reset();
             }
             this.identity = {client, key};
-            if (isGap && this.config.onGap === "reload") {
+            if (isGap && !this.link.hasLeft && this.config.onGap === "reload") {
                 this.window.location.reload();
                 return;
             }
@@ -81,7 +81,7 @@
         _closeGap() {
             this.requests.lose(this.config.retry || []).forEach(request => this._fail(request, LOST));
             this.delivery.restart();
-            this.state.change({recovered: false});
+            this.state.gap();
         }
 
         _hearRenderer(message) {

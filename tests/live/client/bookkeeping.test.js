@@ -134,3 +134,19 @@ test("the state tells its subscribers of changes, and of the first one at once",
     assert.equal(seen.length, 4);
     assert.equal(window.said.length, 1);
 });
+
+test("what is lost while an older loss is dealt with is told, and is not taken for dealt with", () => {
+    const window = new FakeWindow();
+    const state = new live.State(window, new live.Log(window));
+    const seen = [];
+    state.subscribe(({recovered, gaps}) => seen.push([recovered, gaps]));
+    state.gap();
+    state.gap();
+    state.resetRecovered();
+    assert.equal(state.state.recovered, false);
+    state.resetRecovered();
+    assert.equal(state.state.recovered, true);
+    state.gap();
+    state.resetRecovered();
+    assert.deepEqual(seen, [[true, 0], [false, 1], [false, 2], [false, 2], [true, 2], [false, 3], [true, 3]]);
+});

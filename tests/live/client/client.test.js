@@ -169,6 +169,41 @@ test("an app may have the page loaded again after a gap, and after nothing else"
     assert.equal(parts.window.reloads, 1);
 });
 
+test("a page that comes back out of the browser's cache is not loaded again, but its next gap loads it", async () => {
+    const parts = await loaded({onGap: "reload"});
+    const {window, clock, state} = parts;
+    window.happen("pagehide", {persisted: true});
+    window.happen("pageshow", {persisted: true});
+    await clock.run();
+    window.socket.welcome({recovered: false, client: "c2"});
+    await clock.run();
+    assert.deepEqual([window.reloads, state().recovered, state().gaps], [0, false, 1]);
+    await clock.pass(20000);
+    await cut(parts, {recovered: false, client: "c3"});
+    assert.equal(window.reloads, 1);
+});
+
+test("what waits for components is dropped when the page is left for the browser's cache", async () => {
+    const {window, clock, dash} = await loaded();
+    window.socket.say(setProps("later", {x: 1}));
+    await clock.run();
+    window.happen("pagehide", {persisted: true});
+    dash.mount("later");
+    await clock.pass(3000);
+    assert.deepEqual(dash.values, []);
+});
+
+test("what is dropped because too much waits makes recovered false", () => {
+    const {window, state} = page();
+    window.socket.welcome();
+    for (let n = 0; n < 1001; n += 1) {
+        window.socket.say(setProps("a", {[`p${n}`]: n}));
+    }
+    assert.equal(state().recovered, false);
+    live.connection.resetRecovered();
+    assert.equal(state().recovered, true);
+});
+
 test("requests above the limit go by POST, and what comes after them waits for the answer", async () => {
     const {window, clock, dash} = await loaded();
     let reply;

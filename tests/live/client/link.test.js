@@ -29,7 +29,7 @@ test("the socket opens at once, without asking first, and says hello", async () 
     assert.deepEqual({...hello, rendererId: null}, {type: "hello", version: 1, rendererId: null, path: "/page?a=1", endId: "signed"});
     window.socket.say(welcome());
     assert.deepEqual({...live.connection.state, since: 0}, {
-        status: "connected", recovered: true, client: "c1", transport: "websocket", since: 0,
+        status: "connected", recovered: true, gaps: 0, client: "c1", transport: "websocket", since: 0,
     });
 });
 
