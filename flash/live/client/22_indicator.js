@@ -80,13 +80,22 @@
             }
         }
 
-        /** By a constructed style sheet: a Content-Security-Policy may forbid style elements and attributes. */
+        /**
+         * By a constructed style sheet: a Content-Security-Policy may forbid style elements and attributes. In browsers
+         * without them the state is shown without style.
+         */
         _style() {
-            if (!this.sheet) {
-                const {CSSStyleSheet, document} = this.window;
-                this.sheet = new CSSStyleSheet();
-                this.sheet.replaceSync(RULES);
-                document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.sheet];
+            const {CSSStyleSheet, document} = this.window;
+            if (this.sheet) {
+                return;
+            }
+            try {
+                const sheet = new CSSStyleSheet();
+                sheet.replaceSync(RULES);
+                document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+                this.sheet = sheet;
+            } catch (unsupported) {
+                // The text says it all.
             }
         }
     };

@@ -91,3 +91,13 @@ test("an app can do without it", async () => {
     await window.clock.pass(60000);
     assert.deepEqual(shown(window), []);
 });
+
+test("in a browser without constructed style sheets it is shown without style", async () => {
+    const window = await connected();
+    window.CSSStyleSheet = function () {
+        throw new TypeError("Illegal constructor");
+    };
+    window.socket.end(4001);
+    await window.clock.pass(1500);
+    assert.deepEqual(shown(window), [["flash-live flash-live--closed", "Connection closed"]]);
+});
