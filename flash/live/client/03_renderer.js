@@ -58,6 +58,13 @@
         }
     };
 
+    /**
+     * The text of an id: the same for ids that are the same, whatever the order of their keys.
+     * @param {string|Object} id As components have it, or as messages do.
+     * @returns {string}
+     */
+    live.textOfId = id => textOf(typeof id === "string" ? parsedId(id) : id);
+
     /** Two ids are the same when their texts are. */
     function textOf(id) {
         return typeof id === "object" && id !== null ? JSON.stringify(id, Object.keys(id).sort()) : id;

@@ -4,12 +4,13 @@
 
     const MOST_PROPERTIES = 1000;
     const MOST_CHARACTERS = 1024 * 1024;
+    const MOST_HOLES = 10000;
 
     /**
      * Keeps what was set on components that are not on the page, until they are.
      *
      * Of each property the newest value and all Patches after it. Beyond its bounds the property that was set longest
-     * ago is dropped.
+     * ago is dropped, and Patches of it are too, until it gets a full value: what they change is not there.
      */
     live.Parking = class Parking {
         /** @param {live.Log} log */
@@ -21,6 +22,10 @@
             this.ids = new Map();
             this.characters = 0;
             this.order = 0;
+            /** The ids of properties that were dropped, by id and property; the oldest first. */
+            this.holes = new Map();
+            /** Called when something was dropped. */
+            this.onloss = () => {};
         }
 
         /** @returns {boolean} Whether nothing is kept. */
@@ -47,9 +52,63 @@
                 this._put(componentId, property, value, Boolean(message.components));
             }
             while (this.places.size > MOST_PROPERTIES || this.characters > MOST_CHARACTERS) {
-                this._remove(this.places.keys().next().value);
-                this.log.warn("too much was sent for components that are not on the page; the oldest is dropped.");
+                const [key, {componentId}] = this.places.entries().next().value;
+                this._remove(key);
+                this._lose(key, componentId);
             }
+        }
+
+        /**
+         * Drop what a message sets.
+         * @param {{payload: {componentId: string, props: Object}}} message
+         */
+        lose({payload: {componentId, props}}) {
+            Object.keys(props).forEach(property => this._lose(keyOf(componentId, property), componentId));
+        }
+
+        /**
+         * A message without the Patches of properties that were dropped.
+         * @param {{payload: {componentId: string, props: Object}}} message
+         * @returns {?Object} The message itself where there are none; null where nothing else is in it.
+         */
+        withoutTorn(message) {
+            if (this.holes.size === 0) {
+                return message;
+            }
+            const {componentId, props} = message.payload;
+            const isTorn = ([property, value]) =>
+                live.patch.isPatch(value) && this.holes.has(keyOf(componentId, property));
+            const all = Object.entries(props);
+            const left = all.filter(entry => !isTorn(entry));
+            left.filter(([, value]) => !live.patch.isPatch(value)).forEach(([property]) =>
+                this.holes.delete(keyOf(componentId, property))
+            );
+            if (left.length === all.length) {
+                return message;
+            }
+            return left.length > 0 ? {...message, payload: {componentId, props: Object.fromEntries(left)}} : null;
+        }
+
+        /**
+         * Forget what is kept for the components of a tree, which is newer.
+         * @param {*} tree
+         */
+        replace(tree) {
+            if (this.places.size + this.holes.size === 0) {
+                return;
+            }
+            const ids = idsIn(tree, new Set());
+            const isReplaced = ({componentId}) => ids.has(live.textOfId(componentId));
+            [...this.places].filter(([, place]) => isReplaced(place)).forEach(([key]) => this._remove(key));
+            [...this.holes].filter(([, hole]) => isReplaced(hole)).forEach(([key]) => this.holes.delete(key));
+        }
+
+        /** Forget all: the page is being left. */
+        clear() {
+            this.places.clear();
+            this.ids.clear();
+            this.holes.clear();
+            this.characters = 0;
         }
 
         /**
@@ -74,7 +133,7 @@
         }
 
         _put(componentId, property, value, components) {
-            const key = JSON.stringify([componentId, property]);
+            const key = keyOf(componentId, property);
             if (!live.patch.isPatch(value)) {
                 this._remove(key);
             }
@@ -92,6 +151,15 @@
             return place;
         }
 
+        _lose(key, componentId) {
+            this.log.warn("too much was sent for components that are not on the page; the oldest is dropped.");
+            this.holes.set(key, {componentId});
+            if (this.holes.size > MOST_HOLES) {
+                this.holes.delete(this.holes.keys().next().value);
+            }
+            this.onloss();
+        }
+
         _remove(key) {
             const place = this.places.get(key);
             if (!place) {
@@ -107,4 +175,19 @@
             }
         }
     };
+
+    function keyOf(componentId, property) {
+        return JSON.stringify([componentId, property]);
+    }
+
+    /** The texts of the ids of all components in a value, added to a set. */
+    function idsIn(value, ids) {
+        if (value !== null && typeof value === "object") {
+            if (value.namespace && value.props && value.props.id !== undefined) {
+                ids.add(live.textOfId(value.props.id));
+            }
+            Object.values(value).forEach(inner => idsIn(inner, ids));
+        }
+        return ids;
+    }
 })();

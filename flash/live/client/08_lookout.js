@@ -21,6 +21,7 @@
             this.look = look;
             this.observer = null;
             this.frame = null;
+            this.late = null;
             this.timer = null;
         }
 
@@ -37,16 +38,17 @@
             if (this.frame !== null) {
                 return;
             }
-            this.frame = {};
-            const look = onlyOnce(() => this._look());
+            const look = () => this._look();
+            this.frame = this.window.requestAnimationFrame(look);
             // Hidden pages have no frames, and a page can be hidden before its next frame comes.
-            this.window.requestAnimationFrame(look);
-            this.window.setTimeout(look, HIDDEN_MS);
+            this.late = this.window.setTimeout(look, HIDDEN_MS);
         }
 
         _look() {
-            this.frame = null;
+            this.window.cancelAnimationFrame(this.frame);
+            this.window.clearTimeout(this.late);
             this.window.clearTimeout(this.timer);
+            this.frame = null;
             if (this.look()) {
                 this.timer = this.window.setTimeout(() => this._soon(), UNSEEN_MS);
             } else if (this.observer !== null) {
@@ -55,14 +57,4 @@
             }
         }
     };
-
-    function onlyOnce(called) {
-        let isCalled = false;
-        return () => {
-            if (!isCalled) {
-                isCalled = true;
-                called();
-            }
-        };
-    }
 })();

@@ -6,6 +6,11 @@
     const MANY = 1000;
     /** How long messages wait for the carrier before answers may go first. */
     const CARRIER_MS = 2000;
+    /** So often they wait. Not a time: in a hidden page the carrier comes late, and so do timers. */
+    const MOST_WAITS = 5;
+    /** The most that waits for the layout. */
+    const MOST_EARLY = 1000;
+    const MOST_EARLY_CHARACTERS = 1024 * 1024;
     /** How long a restart waits for answers. Some never come, and a busy page waits for one at all times. */
     const RESTART_MS = 5000;
 
@@ -38,6 +43,13 @@
             this.overdue = false;
             this.scheduled = false;
             this.patience = null;
+            /** How often in a row the carrier has not come. */
+            this.waits = 0;
+            /** Characters that wait for the layout. */
+            this.early = 0;
+            /** Called when messages were dropped. */
+            this.onloss = () => {};
+            this.parking.onloss = () => this.onloss();
         }
 
         /**
@@ -50,7 +62,15 @@
                 this.queue = conflated(this.queue);
                 this.conflateAt = Math.max(MANY, 2 * this.queue.length);
             }
+            if (!this.mounted) {
+                this._bound(message);
+            }
             this.schedule();
+        }
+
+        /** Forget what waits for components: the page is being left. */
+        leave() {
+            this.parking.clear();
         }
 
         /** Say that the layout is there: the renderer has asked for a callback. */
@@ -132,6 +152,11 @@
 
         _place(message) {
             const {componentId} = message.payload;
+            const whole = this.parking.withoutTorn(message);
+            if (whole !== message) {
+                this.queue.splice(0, 1, ...(whole ? [whole] : []));
+                return null;
+            }
             if (!this.renderer.find(componentId)) {
                 this.parking.park(this.queue.shift());
                 this.lookout.start();
@@ -151,15 +176,29 @@
                 this.worker.post(message);
                 return true;
             }
-            if (!this.carrier.ready) {
+            if (!this.carrier.ready && this.waits < MOST_WAITS) {
                 this._wait();
                 return false;
             }
             this.queue.shift();
+            this.parking.replace(props);
+            if (!this.carrier.ready) {
+                this._setPlainly(message);
+                return true;
+            }
+            this.waits = 0;
             this.log.guarded(`The components for ${componentId} could not be set.`, () =>
                 this.carrier.deliver(componentId, props)
             )();
             return true;
+        }
+
+        /** Set components without the carrier, which does not come: they are shown, and that is all. */
+        _setPlainly(message) {
+            this.log.warn("the page cannot take components as it should; callbacks inside them do not run by themselves.");
+            this.worker.post(message);
+            // A request that is there is an old one, and no other comes before the Store has changed.
+            this.carrier.spent = this.carrier.parked !== null;
         }
 
         /**
@@ -172,6 +211,7 @@
             }
             this.patience = this.window.setTimeout(() => {
                 this.patience = null;
+                this.waits += 1;
                 const place = this.queue.findIndex(message => message.type === "callback_response");
                 if (place >= 0) {
                     this.queue.unshift(...this.queue.splice(place, 1));
@@ -179,6 +219,36 @@
                 this.carrier.spent = !this.carrier.ready;
                 this.schedule();
             }, CARRIER_MS);
+        }
+
+        /**
+         * Nobody takes out what waits for the layout. When it is too much, the oldest is dropped, down to a half, so that
+         * the next message finds room. The newest may be as large as it is.
+         */
+        _bound(message) {
+            this.early += sizeOf(message);
+            if (!this._isTooMuch(1)) {
+                return;
+            }
+            this.queue = conflated(this.queue);
+            const sizes = this.queue.map(sizeOf);
+            this.early = sizes.reduce((sum, size) => sum + size, 0);
+            const part = this._isTooMuch(1) ? 0.5 : 1;
+            while (this.queue.length > 1 && this._isTooMuch(part)) {
+                this.early -= sizes.shift();
+                this._drop(this.queue.shift());
+            }
+        }
+
+        _isTooMuch(part) {
+            return this.queue.length > part * MOST_EARLY || this.early > part * MOST_EARLY_CHARACTERS;
+        }
+
+        _drop(message) {
+            if (message.type === "set_props") {
+                this.parking.lose(message);
+            }
+            this.onloss();
         }
 
         _patienceOver() {
@@ -206,6 +276,10 @@
             this.schedule();
         }
     };
+
+    function sizeOf(message) {
+        return JSON.stringify(message).length;
+    }
 
     /**
      * Messages without the values that later ones replace. A hidden page is fed faster than its renderer, whose timers

@@ -11,9 +11,10 @@
          * @param {live.State} parts.state
          * @param {live.Link} parts.link
          * @param {live.SharedStream} parts.shared
+         * @param {live.Delivery} parts.delivery
          */
-        constructor({window, log, state, link, shared}) {
-            Object.assign(this, {window, log, state, link, shared});
+        constructor({window, log, state, link, shared, delivery}) {
+            Object.assign(this, {window, log, state, link, shared, delivery});
         }
 
         /** Begin to listen to the browser. */
@@ -41,6 +42,7 @@
                 this.link.leave();
             }
             this.shared.leave();
+            this.delivery.leave();
         }
 
         _comeBack() {

@@ -29,10 +29,11 @@
 
         live.connection = state;
         state.onretry = () => link.retry();
+        delivery.onloss = () => state.change({recovered: false});
         worker.install(window);
         live.nameHttpCallbacks(window, config.callbacks, rendererId, () => client.identity);
         show(window, config, state);
-        new live.Presence({window, log, state, link, shared}).start();
+        new live.Presence({window, log, state, link, shared, delivery}).start();
         link.start();
         return client;
     };

@@ -257,3 +257,101 @@ test("a restart does not wait for ever: after 5 s it comes though an answer does
     assert.equal(dash.props("a").children.props.id, "t");
     assert.equal(dash.log.filter(({heard}) => heard === "disconnected").length, 1);
 });
+
+test("a tree is newer than what was kept for the components in it", async () => {
+    const {clock, dash, delivery} = page("a");
+    dash.load();
+    await clock.run();
+    delivery.push(setProps("kid", {value: "older"}));
+    delivery.push(setProps("a", {children: component("kid")}, true));
+    delivery.push(setProps("kid", {title: "newer"}));
+    await clock.pass(100);
+    dash.mount("kid", {value: "the tree's"});
+    await clock.pass(3000);
+    assert.deepEqual([dash.props("kid").value, dash.props("kid").title], ["the tree's", "newer"]);
+});
+
+test("a Patch whose base was dropped is not applied to another value", async () => {
+    const {clock, dash, delivery} = page();
+    let losses = 0;
+    delivery.onloss = () => (losses += 1);
+    dash.load();
+    const added = patch(["Append", [], {value: 1}]);
+    delivery.push(setProps("late", {x: [0]}));
+    for (let n = 0; n < 1000; n += 1) {
+        delivery.push(setProps(`id${n}`, {x: 1}));
+    }
+    delivery.push(setProps("late", {x: added}));
+    await clock.run();
+    dash.mount("late");
+    await clock.pass(3000);
+    delivery.push(setProps("late", {x: added}));
+    await clock.pass(100);
+    assert.deepEqual([dash.values, losses], [[], 1]);
+    delivery.push(setProps("late", {x: [2]}));
+    delivery.push(setProps("late", {x: added}));
+    await clock.pass(100);
+    assert.deepEqual(dash.values, [["late", {x: [2]}], ["late", {x: added}]]);
+});
+
+test("without a carrier trees are shown all the same after 10 s, those after them at once, and it is said once", async () => {
+    const {window, clock, dash, delivery} = page("a");
+    dash.ask("a.x");
+    dash.layout.delete("_flash_carrier");
+    delivery.push(setProps("a", {children: component("t1")}, true));
+    delivery.push(setProps("a", {title: "after"}));
+    await clock.pass(9999);
+    assert.deepEqual(dash.values, []);
+    await clock.pass(1);
+    assert.deepEqual(dash.log.filter(entry => entry.set).map(({how, set: [, props]}) => [how, Object.keys(props)[0]]), [
+        ["set_props", "children"], ["set_props", "title"],
+    ]);
+    delivery.push(setProps("a", {children: component("t2")}, true));
+    await clock.run();
+    assert.equal(dash.props("a").children.props.id, "t2");
+    assert.deepEqual(window.said.map(([how]) => how), ["warn"]);
+    dash.mount("_flash_carrier");
+    dash.load();
+    await clock.run();
+    delivery.push(setProps("a", {children: component("t3")}, true));
+    await clock.pass(100);
+    delivery.push(setProps("a", {children: component("t4")}, true));
+    await clock.pass(100);
+    assert.deepEqual(dash.log.slice(-2).map(({how, answer}) => how || answer), ["carrier", "tree"]);
+    assert.equal(dash.props("a").children.props.id, "t4");
+});
+
+test("what waits for the layout is bounded; what is dropped is said", async () => {
+    for (const [value, most] of [["x", 1000], ["x".repeat(100 * 1024), 10]]) {
+        const {clock, dash, delivery} = page("a");
+        let losses = 0;
+        delivery.onloss = () => (losses += 1);
+        for (let n = 0; n < most; n += 1) {
+            delivery.push(setProps("a", {[`p${n}`]: value}));
+        }
+        assert.equal(losses, 0);
+        for (let n = most; n < 3 * most; n += 1) {
+            delivery.push(setProps("a", {[`p${n}`]: value}));
+        }
+        delivery.push(setProps("a", {p0: patch(["Add", [], {value: 1}])}));
+        assert.ok(losses > 0 && delivery.queue.length <= most, `${losses} ${delivery.queue.length}`);
+        dash.load();
+        await clock.run();
+        assert.equal(dash.props("a")[`p${3 * most - 1}`], value);
+        assert.equal(dash.props("a").p0, undefined);
+    }
+    const {clock, dash, delivery} = page("a");
+    delivery.push(setProps("a", {figure: "x".repeat(3 * 1024 * 1024)}));
+    dash.load();
+    await clock.run();
+    assert.equal(dash.values.length, 1);
+});
+
+test("a hidden page asks for one frame, however often it looks", async () => {
+    const {window, clock, dash, delivery} = page();
+    dash.load();
+    window.document.hidden = true;
+    delivery.push(setProps("nowhere", {x: 1}));
+    await clock.pass(60000);
+    assert.ok(window.frames.length <= 1, `${window.frames.length} frames`);
+});

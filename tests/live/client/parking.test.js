@@ -1,7 +1,7 @@
 "use strict";
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const {live, FakeWindow, setProps, patch} = require("./fakes.js");
+const {live, FakeWindow, setProps, component, patch} = require("./fakes.js");
 
 function parking() {
     const window = new FakeWindow();
@@ -61,4 +61,33 @@ test("components are taken apart from each other", () => {
     assert.deepEqual(values(place.take("a")), [{x: 1}, {y: 2}]);
     assert.equal(place.holds("b"), true);
     assert.deepEqual(place.take("unknown"), []);
+});
+
+test("Patches of a property that was dropped are dropped too, until it gets a full value", () => {
+    const {parking: place} = parking();
+    let losses = 0;
+    place.onloss = () => (losses += 1);
+    const added = patch(["Append", [], {value: 1}]);
+    place.park(setProps("a", {x: [], y: 1}));
+    for (let n = 0; n < 999; n += 1) {
+        place.park(setProps(`id${n}`, {x: n}));
+    }
+    assert.equal(losses, 1);
+    const [torn, mixed, whole] = [setProps("a", {x: added}), setProps("a", {x: added, y: added}), setProps("a", {x: [2]})];
+    assert.equal(place.withoutTorn(torn), null);
+    assert.deepEqual(place.withoutTorn(mixed).payload.props, {y: added});
+    assert.equal(place.withoutTorn(whole), whole);
+    assert.equal(place.withoutTorn(torn), torn);
+});
+
+test("a tree replaces what is kept for the components in it, and only that", () => {
+    const {parking: place} = parking();
+    place.park(setProps("kid", {x: 1}));
+    place.park(setProps('{"index":1,"type":"\\u00e9"}', {x: 1}));
+    place.park(setProps("other", {x: 1}));
+    place.lose(setProps("kid", {y: 1}));
+    place.replace({children: [component("outer", [component("kid"), component({type: "é", index: 1})])]});
+    assert.deepEqual([...place.ids.keys()], ["other"]);
+    const patched = setProps("kid", {y: patch(["Append", [], {value: 1}])});
+    assert.equal(place.withoutTorn(patched), patched);
 });
