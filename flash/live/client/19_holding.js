@@ -5,7 +5,7 @@
     /** So long a tab that holds the stream may leave a question of another tab without an answer. */
     const LOCK_PATIENCE_MS = 3000;
     /** Without locks nobody else can tell whether there is one. */
-    const CLAIM_PATIENCE_MS = 1000;
+    const CLAIM_PATIENCE_MS = 2000;
 
     /**
      * Elects the tab that holds the stream by a lock, which the browser passes on when its tab is closed.

@@ -442,7 +442,7 @@ async function unlocked(count) {
     for (let i = 0; i < count; i++) {
         tabs.push(await streaming(server, browser, without("locks")));
     }
-    await browser.clock.pass(1000 + 500);
+    await browser.clock.pass(2000 + 500);
     await open(...tabs);
     return {server, browser, tabs};
 }
@@ -495,7 +495,7 @@ for (const locks of [true, false]) {
         const [server, browser] = [new Server(), new FakeBrowser()];
         const before = locks ? () => {} : without("locks");
         const first = await streaming(server, browser, before);
-        await browser.clock.pass(1500);
+        await browser.clock.pass(2500);
         await open(first);
         const second = await streaming(server, browser, before);
         const third = await streaming(server, browser, before);
