@@ -65,7 +65,7 @@ class Downlinks:
         if downlink is None:
             downlink = self._downlinks[name] = self._new(name, user)
         if downlink.user != user:
-            raise RequestRefused(403, "Another user has opened this stream. Open one with another name.")
+            raise RequestRefused(409, "Another user has opened this stream. Open one with another name.")
         return downlink
 
     def _new(self, name: str, user: str | None) -> Downlink:

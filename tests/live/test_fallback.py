@@ -213,8 +213,8 @@ def test_a_stream_is_that_of_the_user_who_has_opened_it() -> None:
             for other in ({"X-User": "bob"}, {}):
                 thief = InProcess(app, other)
                 for path in ("stream", "poll"):
-                    assert (await thief.get(f"_flash/live/{path}?stream={browser.name}"))[0] == 403
-            assert (await browser.post(hello, **{"X-User": "bob"}))[0] == 403
+                    assert (await thief.get(f"_flash/live/{path}?stream={browser.name}"))[0] == 409
+            assert (await browser.post(hello, **{"X-User": "bob"}))[0] == 409
             app.push_mods({"out": {"children": "for ann"}})
             await eventually(lambda: browser.messages(welcome["client"]))
             assert [client.user for client in app.clients] == ["ann"] and not app.clients[0].away
