@@ -39,6 +39,8 @@
             this.conflateAt = MANY;
             this.mounted = false;
             this.restarting = false;
+            /** Requests that the renderer has given up, whose answers still come. */
+            this.givenUp = new Set();
             this.deadline = null;
             this.overdue = false;
             this.scheduled = false;
@@ -57,6 +59,10 @@
          * @param {Object} message
          */
         push(message) {
+            if (message.type === "callback_response" && this.givenUp.delete(message.requestId)) {
+                this._asPushes(message.payload).forEach(push => this.push(push));
+                return;
+            }
             this.queue.push(message);
             if (this.queue.length >= this.conflateAt) {
                 this.queue = conflated(this.queue);
@@ -81,8 +87,7 @@
 
         /**
          * Have the renderer start its callbacks without inputs again, as soon as it waits for no answer, and after 5 s
-         * in any case. Then it gives up what it waits for: the server answers that all the same, and the renderer drops
-         * the answers.
+         * in any case. Then it gives up what it waits for; the answers that still come are pushed to their outputs.
          */
         restart() {
             if (!this.restarting) {
@@ -93,6 +98,19 @@
                 }, RESTART_MS);
             }
             this.schedule();
+        }
+
+        /** What an answer holds, as pushes: the renderer waits for it no more. */
+        _asPushes({status, data, message}) {
+            if (status === "error") {
+                this.log.error(message);
+            }
+            const parts = status === "ok" ? [data.sideUpdate || {}, data.response] : [];
+            return parts.flatMap(Object.entries).map(([componentId, props]) => ({
+                type: "set_props",
+                payload: {componentId, props},
+                components: JSON.stringify(props).includes('"namespace"'),
+            }));
         }
 
         /** Go on in the next task, if there is something to do. */
@@ -271,6 +289,7 @@
         _restart() {
             this.window.clearTimeout(this.deadline);
             this.restarting = this.overdue = false;
+            this.worker.unanswered.forEach(requestId => this.givenUp.add(requestId));
             this.worker.restart();
             this.carrier.forget();
             this.schedule();

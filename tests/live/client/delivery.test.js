@@ -258,6 +258,21 @@ test("a restart does not wait for ever: after 5 s it comes though an answer does
     assert.equal(dash.log.filter(({heard}) => heard === "disconnected").length, 1);
 });
 
+test("an answer that comes after its request was given up is pushed to its outputs", async () => {
+    const {clock, dash, delivery} = page("a", "b");
+    dash.load();
+    const requestId = dash.ask("a.children");
+    await clock.run();
+    delivery.restart();
+    await clock.pass(5000);
+    const response = {a: {children: "late"}};
+    const payload = {status: "ok", data: {multi: true, response, sideUpdate: {b: {title: "beside"}}}};
+    delivery.push({type: "callback_response", requestId, payload});
+    await clock.pass(100);
+    assert.equal(dash.props("a").children, "late");
+    assert.equal(dash.props("b").title, "beside");
+});
+
 test("a tree is newer than what was kept for the components in it", async () => {
     const {clock, dash, delivery} = page("a");
     dash.load();
