@@ -61,7 +61,7 @@ class LiveApp(_dash.DashSeam):
         Example:
             >>> app.push_mods({"temperature": {"children": "21.5 °C"}})
         """
-        self.flash_live.push(mods, client)
+        self.flash_live.sending.push(mods, client)
 
     def callback_connect(self, handler: Callable[[Client, bool], Any]) -> Callable[[Client, bool], Any]:
         """Have a function called when a tab arrives and when it is gone, once each.
@@ -77,7 +77,7 @@ class LiveApp(_dash.DashSeam):
             ... def present(client, connect):
             ...     app.push_mods({"count": {"children": len(app.clients)}})
         """
-        self.flash_live.handlers.append(handler)
+        self.flash_live.presence.handlers.append(handler)
         return handler
 
     def disconnect(self, user: str | None = None, client: Client | None = None) -> None:
@@ -109,7 +109,10 @@ class LiveApp(_dash.DashSeam):
             return True
         declared = [*self.callback_map.values(), *([] if self.flash_setup.done else _dash.global_declarations())]
         return bool(
-            live.used or live.handlers or self.all_callbacks_live or any(entry.get("websocket") for entry in declared)
+            live.used
+            or live.presence.handlers
+            or self.all_callbacks_live
+            or any(entry.get("websocket") for entry in declared)
         )
 
     def live_path(self, name: str) -> str:

@@ -288,7 +288,7 @@ class Connection:
 
     def set_props(self, component_id: str | dict[str, Any], props: dict[str, Any]) -> None:
         """Send new values of properties. From any thread."""
-        self.live.send(self, [update_of(component_id, props)])
+        self.live.sending.send(self, [update_of(component_id, props)])
 
     def show_error(self, text: str) -> None:
         """Tell the page of an error that no request waits for; it shows it while debugging."""
@@ -297,7 +297,7 @@ class Connection:
     def _wake(self) -> None:
         if not self._due and self._writer is None and self._link is not None and (self._control or self.outbox):
             self._due = True
-            self.live.flush_soon(self)
+            self.live.sending.flush_soon(self)
 
     def flush(self) -> None:
         """Send what waits, unless that is being done."""

@@ -6,28 +6,23 @@ import asyncio
 import logging
 import random
 import secrets
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.datastructures import MultiDict
 
-from .. import _dash
-from ..calls import call
-from ..exceptions import PoolFull, new_error_id
-from ..pool import serving_loop
 from ..server.backend import backend_of
 from . import protocol
 from .clients import Client, Clients, TooManyClients
 from .connection import Connection
 from .fallback import Downlinks
 from .guard import Guard
-from .inbox import Inbox
 from .link import Link, SocketLink, WorkerLink
-from .outbox import Ledger, Update
+from .outbox import Ledger
+from .presence import Presence
 from .protocol import CloseCode
-from .push import updates_of
+from .sending import Sending
 from .settings import LiveSettings
 from .streams import Streams
 
@@ -41,18 +36,6 @@ _RETRY = (500, 3000)
 
 #: So much is kept of the address of a page, in characters.
 _PATH = 8192
-
-#: Seconds for which pushes of threads are delivered before the loop has its turn.
-_TAKING_SECONDS = 0.005
-
-#: Seconds that the connect handlers of an arrival may take once the client is gone.
-_ARRIVAL_SECONDS = 30.0
-
-#: Seconds after which a handler is called again that found the pool full.
-_BUSY_SECONDS = 0.05
-
-#: Tabs that are written to before the loop has its turn.
-_FLUSHED_TOGETHER = 100
 
 #: Seconds in which a tab takes what is written to it when the server ends.
 _FLUSH_SECONDS = 2.0
@@ -82,19 +65,15 @@ class Live:
         self.streams = Streams(app)
         #: Names this run of the server process.
         self.epoch = secrets.token_hex(8)
-        self.handlers: list[Callable[[Client, bool], Any]] = []
+        self.presence = Presence(self)
+        self.sending = Sending(self)
         #: Whether code has asked for the clients or pushed: from then on pages open a connection.
         self.used = False
         self.stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._inbox = Inbox()
-        #: Who waits until the inbox has come so far.
-        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         #: Every socket that is open, those that have not said hello included.
         self.links: set[SocketLink] = set()
-        self._due: list[Connection] = []
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._presence: dict[str, asyncio.Task[None]] = {}
         #: Counts what is kept for all clients.
         self.ledger = Ledger()
         self._watched: asyncio.Event | None = None
@@ -115,7 +94,7 @@ class Live:
             self._loop, self.stopping = loop, False
             # Those of a loop that has ended, as test clients have one each.
             self.clients.clear()
-            self._inbox = Inbox()
+            self.sending = Sending(self)
         stop = self._stop_event()
         if stop is not None and stop is not self._watched:
             self._watched = stop
@@ -127,7 +106,7 @@ class Live:
         return self.app.backend.stop_event or (first.stop_event if first else None)
 
     @property
-    def _at_home(self) -> bool:
+    def at_home(self) -> bool:
         """Whether this is the loop's own thread."""
         try:
             return asyncio.get_running_loop() is self._loop
@@ -136,7 +115,7 @@ class Live:
 
     def on_loop(self, func: Callable[..., Any], *args: Any) -> None:
         """Call a function on the loop: now when this is its thread, soon when it is another."""
-        if self._at_home:
+        if self.at_home:
             func(*args)
         elif self._loop is not None:
             try:
@@ -165,7 +144,7 @@ class Live:
         name, key = secrets.token_urlsafe(16), secrets.token_urlsafe(24)
         connection = Connection(self, name, key, renderer_id, self._signed(end_id), link, path[:_PATH])
         self.clients.add(connection.client, connection.end_id)
-        self._tell(connection, True)
+        self.presence.tell(connection, True)
         return connection
 
     def returning(self, client_id: str, key: str) -> Connection | None:
@@ -193,111 +172,13 @@ class Live:
     def departed(self, connection: Connection) -> None:
         """A client is gone."""
         self.clients.remove(connection.client, connection.end_id)
-        self._tell(connection, False)
+        self.presence.tell(connection, False)
 
     def _signed(self, end_id: str | None) -> str | None:
         """The page load behind a token of the page, if this server has signed it."""
         return self.app.verified_end_id(end_id)
 
-    def _tell(self, connection: Connection, arrived: bool) -> None:
-        """Run the connect handlers for a client: after those of its arrival, when it leaves."""
-        if not self.handlers:
-            return
-        client = connection.client
-        before = self._presence.get(client.id)
-        context = connection.handshake.context.copy()
-        task = self.spawn(self._run_handlers(connection, arrived, before), context=context)
-        self._presence[client.id] = task
-        if not arrived:
-            task.add_done_callback(lambda _: self._presence.pop(client.id, None))
-
-    async def _run_handlers(self, connection: Connection, arrived: bool, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            _, endless = await asyncio.wait({before}, timeout=_ARRIVAL_SECONDS)
-            for task in endless:
-                task.cancel()
-        _dash.current_app.set(self.app)
-        serving_loop.set(asyncio.get_running_loop())
-        for handler in list(self.handlers):
-            try:
-                mods = await self._call_handler(handler, connection.client, arrived)
-                if mods is not None and arrived:
-                    self.push(mods, connection.client)
-            except Exception:
-                logger.exception("A connect handler failed. Error id: %s", new_error_id())
-
-    async def _call_handler(self, handler: Callable[[Client, bool], Any], client: Client, arrived: bool) -> Any:
-        while True:
-            try:
-                return await call(self.app.flash_pool, handler, client, arrived)
-            except PoolFull:
-                await asyncio.sleep(_BUSY_SECONDS)  # It has not run: it is called once, and not never.
-
-    # Pushing.
-
-    def push(self, mods: Any, client: Client | None = None) -> None:
-        """Send properties to one client, or to all. From any thread; it never waits."""
-        self.used = True
-        updates = updates_of(mods)
-        if client is None:
-            self.send(None, updates)
-        elif client._connection is not None:
-            self.send(client._connection, updates)
-
-    def send(self, connection: Connection | None, updates: list[Update]) -> None:
-        """Send updates to one tab, or to all, behind all that was sent before, by whichever thread."""
-        if self._at_home and not self._inbox:
-            for update in updates:
-                self._deliver(connection, update)
-        elif self._inbox.put(connection, updates):
-            self.on_loop(self._soon)
-
-    def _soon(self) -> None:
-        self.loop.call_soon(self._take)
-
-    def _take(self) -> None:
-        """Deliver what waits, for a while; then the loop has its turn."""
-        until = self.loop.time() + _TAKING_SECONDS
-        while (entry := self._inbox.take()) is not None:
-            self._deliver(entry.connection, entry.update)
-            while self._waiters and self._waiters[0][0] <= self._inbox.taken:
-                _, waiter = self._waiters.popleft()
-                if not waiter.done():
-                    waiter.set_result(None)
-            if self.loop.time() > until and self._inbox:
-                self.loop.call_soon(self._take)
-                return
-
-    async def settled(self) -> None:
-        """Wait until what waits now has been delivered: an answer goes behind what its callback pushed in a thread."""
-        if self._inbox:
-            waiter = self.loop.create_future()
-            self._waiters.append((self._inbox.added, waiter))
-            await waiter
-
-    def _deliver(self, connection: Connection | None, update: Update) -> None:
-        if connection is not None:
-            connection.push(update)
-            return
-        for client in self.clients:
-            if client._connection is not None:
-                client._connection.push(update)
-
-    def flush_soon(self, connection: Connection) -> None:
-        """Have a connection send what waits, in the loop's next turn: by then more may wait, and goes with it."""
-        self._due.append(connection)
-        if len(self._due) == 1:
-            self.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        now, self._due = self._due[:_FLUSHED_TOGETHER], self._due[_FLUSHED_TOGETHER:]
-        if self._due:
-            self.loop.call_soon(self._flush)
-        for connection in now:
-            try:
-                connection.flush()
-            except Exception:
-                logger.exception("Sending to the client %s failed.", connection.client.id)
+    # What is kept.
 
     def make_room(self) -> None:
         """Drop what is kept for clients until it is well within its bound.
@@ -420,10 +301,10 @@ class Live:
                 if client._connection is not None:
                     client._connection.leave()
         own = asyncio.current_task()
-        for task in [task for task in self._tasks if task is not own]:
-            if task not in self._presence.values():
-                task.cancel()
-        if waiting := [task for task in self._presence.values() if task is not own]:
+        telling = self.presence.running
+        for task in self._tasks - telling - {own}:
+            task.cancel()
+        if waiting := telling - {own}:
             _, endless = await asyncio.wait(waiting, timeout=5)
             for task in endless:
                 task.cancel()

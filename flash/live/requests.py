@@ -79,7 +79,7 @@ class Requests:
 
     async def _answer(self, request: protocol.CallbackRequest) -> None:
         frame = await self._run(request)
-        await self._connection.live.settled()
+        await self._connection.live.sending.settled()
         self._connection.push(Message(frame))
 
     async def _run(self, request: protocol.CallbackRequest) -> bytes:

@@ -335,7 +335,7 @@ def _updates_of(props: list[Props]) -> list[Update]:
 def _push(client: Client, updates: list[Update]) -> None:
     connection = client._connection
     assert connection is not None
-    connection.live.send(connection, updates)
+    connection.live.sending.send(connection, updates)
 
 
 def _has_patch(answer: Answer) -> bool:

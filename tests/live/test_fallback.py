@@ -170,7 +170,7 @@ def test_long_polling_where_streams_are_gathered(monkeypatch: pytest.MonkeyPatch
 
 def test_who_polls_no_more_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flash.live.fallback.POLL_SECONDS", 0.05)
-    monkeypatch.setattr("flash.live.downlink.PATIENCE", 0.1)
+    monkeypatch.setattr("flash.live.downlink.PATIENCE", 1.0)
 
     async def main() -> None:
         app = live_app()
@@ -185,7 +185,7 @@ def test_who_polls_no_more_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_polls_at_once_do_not_end_the_third(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flash.live.fallback.POLL_SECONDS", 0.05)
-    monkeypatch.setattr("flash.live.downlink.PATIENCE", 0.3)
+    monkeypatch.setattr("flash.live.downlink.PATIENCE", 1.0)
 
     async def main() -> None:
         app = live_app()

@@ -84,7 +84,7 @@ def test_a_thread_that_pushes_without_a_pause_does_not_starve_the_loop() -> None
                     while turns < 20:
                         await asyncio.sleep(0.001)
                         turns += 1
-                assert len(app.flash_live._inbox) < 100
+                assert len(app.flash_live.sending.inbox) < 100
             finally:
                 stop.set()
                 thread.join()
