@@ -15,6 +15,7 @@ import psutil
 from dash import Patch
 
 from flash import Flash, Input, Output, html
+from flash.pool import Pool
 
 from ..apps import flash_app
 from .fuzz import memory
@@ -207,8 +208,10 @@ async def soak(seed: int, streams: int, report: Callable[[str], None] = lambda l
     work = Soak(seed)
     async with served(work.app) as port:
         address = f"http://127.0.0.1:{port}/"
-        # All threads of the pool, and all that is made once, are there after this.
+        # All that is made once is there after this.
         await work.run(max(50, streams // 10), address)
+        for pool in (work.app.flash_pool, work.app.flash_views):
+            await fill(pool)
         await work.at_rest()
         before = await settled(lambda _: True)
         report(f"{work.streams} streams: {before}")
@@ -221,6 +224,12 @@ async def soak(seed: int, streams: int, report: Callable[[str], None] = lambda l
     assert after.threads <= before.threads, (before, after)
     assert after.memory - before.memory < 16e6, (before, after)
     return work
+
+
+async def fill(pool: Pool) -> None:
+    """Have a pool start all its threads: it starts one only when all others are busy."""
+    together = threading.Barrier(pool.threads)
+    await asyncio.gather(*(pool.run(together.wait, 10) for _ in range(pool.threads)))
 
 
 async def settled(enough: Callable[[Counts], bool]) -> Counts:
