@@ -10,10 +10,11 @@ from dash.exceptions import PreventUpdate
 
 from .. import _dash
 from ..context import Requester
-from ..exceptions import PoolFull, RequestRefused, SetupPending, new_error_id
+from ..exceptions import PoolFull, RequestRefused, SetupPending
 from ..pool import serving_loop
 from . import protocol
 from .callback import LiveCallback
+from .failures import described
 from .outbox import Message
 
 if TYPE_CHECKING:
@@ -128,15 +129,9 @@ class Requests:
         return await app.answer(app.flash_dispatcher.read(request.payload, requester))
 
     def _describe(self, error: Exception, request: protocol.CallbackRequest) -> str:
-        app = self._connection.live.app
-        error = app.explained(error)
-        error_id = new_error_id()
         # What a client names is not to fill the log.
         name = str(request.payload.get("output"))[:200]
-        logger.error("The callback %r failed. Error id: %s", name, error_id, exc_info=error)
-        if app.debugging:
-            return f"{type(error).__name__}: {error} (error id {error_id}; the server's log has the traceback)"
-        return f"The callback failed. Error id: {error_id}"
+        return described(self._connection.live.app, f"The callback {name!r}", error)
 
     # Properties of the page.
 

@@ -18,8 +18,9 @@ from dash import MATCH, Patch
 from .. import _dash
 from ..answers import Answer, Props
 from ..callbacks import Streaming
-from ..exceptions import CallbackValueError, RequestRefused, new_error_id
+from ..exceptions import CallbackValueError, RequestRefused
 from .clients import Client
+from .failures import described
 from .outbox import Update, update_of
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Stream:
             self.reset()
             self._first.set_result(error)
             return
-        text = self._streams.describe(error, self.call)
+        text = described(self._streams.app, f"The stream of the callback {self.call.declaration.callback_id!r}", error)
         if shown:
             self.reset()
             self.client.show_error(text)
@@ -265,16 +266,6 @@ class Streams:
             for output, during, after in stream.how.running:
                 value = during if begins else after
                 stream.client.set_props(output.component_id, {output.component_property: value})
-
-    def describe(self, error: Exception, call: Call) -> str:
-        """Log an error that no request waits for, and return what the page is told."""
-        error = self.app.explained(error)
-        error_id = new_error_id()
-        name = call.declaration.callback_id
-        logger.error("The stream of the callback %r failed. Error id: %s", name, error_id, exc_info=error)
-        if self.app.debugging:
-            return f"{type(error).__name__}: {error} (error id {error_id}; the server's log has the traceback)"
-        return f"The callback failed. Error id: {error_id}"
 
     def _beside(self, stream: Stream) -> list[Stream]:
         return self._of_client.get(stream.client.id, {}).get(stream.key, [])
