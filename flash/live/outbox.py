@@ -35,15 +35,19 @@ class Update(Message):
         component: The id; of a dict id its JSON with sorted keys.
         values: The JSON of each value by its property.
         patches: The properties whose value is a ``Patch``.
+
+    Attributes:
+        brings_components: Whether a value holds components, which others of these messages may be for.
     """
 
-    __slots__ = ("component", "patches", "values")
+    __slots__ = ("brings_components", "component", "patches", "values")
 
     def __init__(self, component: str, values: dict[str, bytes], patches: frozenset[str] = frozenset()) -> None:
         super().__init__(protocol.set_props(component, values))
         self.component = component
         self.values = values
         self.patches = patches
+        self.brings_components = self.frame.endswith(b',"components":true}')
 
     def without(self, names: set[str]) -> Update | None:
         """The update without some properties; None when nothing is left of it."""
@@ -78,7 +82,8 @@ class Outbox:
     *Waiting* ones conflate: a full value replaces what waits for its property, values and Patches; a Patch never
     replaces anything and is never dropped. A value that comes again and again keeps its place in the queue, so that it
     is not overtaken for ever; but it never moves ahead of another kind of message, a callback's answer for example,
-    whose outputs may be the same property.
+    whose outputs may be the same property. Nor of one that brings components, for it may be for one of these, and such
+    a message moves ahead of nothing: what came before it was for the components that it replaces.
 
     *Sent* ones are kept until the client says that it has them, within the limits of the resume window.
 
@@ -141,11 +146,11 @@ class Outbox:
         """Let a message wait behind those that wait already."""
         if not isinstance(message, Update):
             self._append(message)
-            self._barrier = self._number
             return
         full = message.values.keys() - message.patches
         numbers = sorted({number for name in full for number in self._places.get((message.component, name), ())})
-        place = None if message.patches else next((number for number in numbers if number > self._barrier), None)
+        keeps_place = not message.patches and not message.brings_components
+        place = next((number for number in numbers if keeps_place and number > self._barrier), None)
         for number in numbers:
             if number != place:
                 self._reduce(number, full)
@@ -162,6 +167,8 @@ class Outbox:
         if isinstance(message, Update):
             for name in message.values:
                 self._places.setdefault((message.component, name), []).append(self._number)
+        if not isinstance(message, Update) or message.brings_components:
+            self._barrier = self._number
 
     def _merge(self, number: int, message: Update) -> None:
         """Put new values into the place of a waiting update of the same component."""
@@ -260,8 +267,6 @@ class Outbox:
         for message in again:
             self._append(message)
             self._ledger.release(message)
-            if not isinstance(message, Update):
-                self._barrier = self._number
         return True
 
     def pause(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flash import Patch, patches
+from flash import Patch, html, patches
 from flash.live.outbox import Ledger, Message, Outbox, join, update_of
 from flash.live.rate import Rate
 
@@ -95,6 +95,25 @@ def test_a_value_never_moves_ahead_of_an_answer() -> None:
     box.put(answer())
     put(box, a=2)
     assert waiting(box) == ["r", ("c", {"a": 2})]
+
+
+def test_a_value_never_moves_ahead_of_components_it_may_be_for() -> None:
+    box = outbox()
+    put(box, a=1)
+    box.put(update_of("place", {"children": [html.Div(id="c")]}))
+    put(box, a=2)
+    assert [name for name, _ in waiting(box)] == ["place", "c"]
+
+
+def test_components_never_move_ahead_of_values_for_those_they_replace() -> None:
+    box = outbox()
+    for number in range(2):
+        box.put(update_of("place", {"children": html.Div(id="c", title=str(number))}))
+        put(box, title="late")
+    box.put(update_of("place", {"children": html.Div(id="c", title="new")}))
+    assert [name for name, _ in waiting(box)] == ["c", "place"]
+    put(box, title="newest")
+    assert [name for name, _ in waiting(box)] == ["place", "c"]
 
 
 def test_answers_are_never_dropped_and_keep_their_order() -> None:
