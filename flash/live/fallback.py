@@ -165,12 +165,14 @@ class Downlinks:
                 connection.close(*rejection)
             raise RequestRefused(403, "The message was refused.")
 
-    def _take_over(self, message: protocol.Resume, downlink: Downlink) -> None:
-        """Forget the old link of a tab that resumes on the stream to which it listens: it is not another one's."""
-        connection = self._live.returning(message.client, message.key)
-        old = connection.link if connection is not None else None
-        if isinstance(old, StreamLink) and old.downlink is downlink:
-            old.lost()
+    def _repeated(self, message: Any, downlink: Downlink) -> Connection | None:
+        """The connection of a tab that listens to this stream already: the network has brought its ``resume`` twice.
+
+        What the tab has missed is under way. Sent again on the same stream, it would come twice.
+        """
+        connection = self._live.returning(message.client, message.key) if isinstance(message, protocol.Resume) else None
+        link = connection.link if connection is not None else None
+        return connection if isinstance(link, StreamLink) and link.downlink is downlink else None
 
     async def _open_downlink(self) -> Downlink:
         """The downlink to which a tab that arrives will listen, once the browser does."""
@@ -187,6 +189,8 @@ class Downlinks:
         if await ask_hooks(self._live, "websocket_connect", request) is not None:
             raise RequestRefused(403, "The connection was refused.")
         downlink = await self._open_downlink()
+        if connection := self._repeated(message, downlink):
+            return connection, self._live.welcome(connection, recovered=True)
         handshake = Handshake(
             cookies=dict(request.cookies),
             headers=dict(request.headers),
@@ -194,8 +198,6 @@ class Downlinks:
             user=downlink.user,
             context=copy_context(),
         )
-        if isinstance(message, protocol.Resume):
-            self._take_over(message, downlink)
         if len(downlink) >= self._live.settings.clients_per_user:
             raise RequestRefused(429, "Too many tabs listen to this stream.")
         link = StreamLink(downlink, handshake)

@@ -338,6 +338,31 @@ def test_a_tab_that_resumes_on_its_own_stream_is_not_told_that_it_was_replaced()
     run(main)
 
 
+def test_a_resume_that_the_network_brings_twice_sends_nothing_twice() -> None:
+    async def main() -> None:
+        app = live_app()
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            tab = await browser.arrive()
+            await lose(browser, app)
+            append(app, 1)
+            browser.name = secrets.token_hex(16)
+            await browser.listen()
+            resume = {"type": "resume", "version": 1, "client": tab["client"], "key": tab["key"], "received": 0}
+            resume["ticket"] = await ticket(site)
+            status, (first,) = await browser.post(resume)
+            await eventually(lambda: len(browser.messages(tab["client"])) == 1)
+            assert await browser.post(resume) == (status, [first]) and first["recovered"] is True
+            append(app, 2)
+            await eventually(lambda: len(browser.messages(tab["client"])) >= 2)
+            patches = [message["payload"]["props"]["children"] for message in browser.messages(tab["client"])]
+            assert [patch["operations"][0]["params"]["value"] for patch in patches] == [1, 2]
+            await browser.stop()
+
+    run(main)
+
+
 def test_a_tab_may_change_from_a_stream_to_a_socket_and_back() -> None:
     async def main() -> None:
         app = live_app()
