@@ -361,6 +361,20 @@ def test_without_websockets_the_tabs_of_a_browser_share_one_stream(
     wait_until(lambda: server.do("len(clients)") == 7)
 
 
+def test_without_websockets_a_page_that_is_loaded_again_is_gone_at_once(
+    start_server: Start, open_page: Open, proxy_for: Between
+) -> None:
+    server = start_server()
+    proxy = proxy_for(server)
+    proxy.blocks_upgrades = "502"
+    page = open_page(proxy.address)
+    page.shows("greeted", "hello 1")
+    page.driver.refresh()
+    page.shows("greeted", "hello 2")
+    wait_until(lambda: server.do("[here for _, here in arrivals].count(False)") == 1, seconds=10)
+    assert server.do("[client.id for client in clients]") == [page.state["client"]]
+
+
 def test_a_user_who_has_signed_out_is_told_and_stays_out(
     start_server: Start, open_page: Open, proxy_for: Between
 ) -> None:

@@ -50,6 +50,8 @@
             Object.assign(this, {window, log, state, tickets, transports});
             this.backoff = new live.Backoff(window);
             this.transport = null;
+            /** The transport that was open last, while none is: the page may be left without another one. */
+            this.lost = null;
             this.welcome = null;
             this.timers = {};
             /** Counts attempts; an answer that belongs to an earlier one is out of date. */
@@ -146,9 +148,9 @@
         }
 
         _sayGoodbye() {
-            if (this.transport) {
-                this.transport.leave();
-            }
+            // A browser ends the stream of a page that is loaded again before it tells the page.
+            [this.lost, this.transport].filter(Boolean).forEach(transport => transport.leave());
+            this.lost = null;
         }
 
         /**
@@ -262,6 +264,7 @@
 
         _welcome(welcome) {
             this._clear("welcome");
+            this.lost = null;
             this.welcome = welcome;
             this.backoff.succeeded();
             // It gets through from here, so one failure alone is no reason to do without a WebSocket.
@@ -323,6 +326,7 @@
         }
 
         _again({slowly = false} = {}) {
+            this.lost = this.isOpen ? this.transport : this.lost;
             this._drop();
             // While it is in doubt how the server can be reached, the page is still connecting.
             this.hasFailed = this.hasFailed || !this.isDoubtful;

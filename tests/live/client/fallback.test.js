@@ -358,6 +358,15 @@ test("a page that is left says goodbye by a POST that outlives it", async () => 
     assert.equal(window.source.closed, true);
 });
 
+test("a page whose stream the browser has ended before it leaves the page says goodbye too, once", async () => {
+    const {window} = await streaming();
+    window.source.fail();
+    window.happen("pagehide", {persisted: false});
+    window.happen("pagehide", {persisted: false});
+    const byes = window.requests.filter(({body}) => body && JSON.parse(body)[0].type === "bye");
+    assert.deepEqual(byes.map(({url, keepalive}) => [url, keepalive]), [["/_flash/live/send?client=c1", true]]);
+});
+
 test("one tab of a browser holds the stream for all, and passes on what is theirs", async () => {
     const browser = new FakeBrowser();
     const server = new Server();
