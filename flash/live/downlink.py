@@ -11,6 +11,7 @@ import orjson
 
 from .connection import Connection
 from .link import Handshake, LinkLost
+from .protocol import ClientMessage
 from .rate import Rate
 
 #: So much waits for a browser before its tabs' senders wait themselves.
@@ -148,11 +149,13 @@ class StreamLink:
     Args:
         downlink: What the browser listens to.
         handshake: What is known of the browser from the tab's first POST.
+        greeting: The ``hello`` or ``resume`` that has made it.
     """
 
-    def __init__(self, downlink: Downlink, handshake: Handshake) -> None:
+    def __init__(self, downlink: Downlink, handshake: Handshake, greeting: ClientMessage) -> None:
         self.downlink = downlink
         self.handshake = handshake
+        self.greeting = greeting
         self.connection: Connection | None = None
         downlink.add(self)
 

@@ -165,14 +165,11 @@ class Downlinks:
                 connection.close(*rejection)
             raise RequestRefused(403, "The message was refused.")
 
-    def _repeated(self, message: Any, downlink: Downlink) -> Connection | None:
-        """The connection of a tab that listens to this stream already: the network has brought its ``resume`` twice.
-
-        What the tab has missed is under way. Sent again on the same stream, it would come twice.
-        """
+    def _held(self, message: Any, downlink: Downlink) -> StreamLink | None:
+        """The link of a tab that says ``resume`` on the stream to which it listens already."""
         connection = self._live.returning(message.client, message.key) if isinstance(message, protocol.Resume) else None
         link = connection.link if connection is not None else None
-        return connection if isinstance(link, StreamLink) and link.downlink is downlink else None
+        return link if isinstance(link, StreamLink) and link.downlink is downlink else None
 
     async def _open_downlink(self) -> Downlink:
         """The downlink to which a tab that arrives will listen, once the browser does."""
@@ -189,8 +186,11 @@ class Downlinks:
         if await ask_hooks(self._live, "websocket_connect", request) is not None:
             raise RequestRefused(403, "The connection was refused.")
         downlink = await self._open_downlink()
-        if connection := self._repeated(message, downlink):
-            return connection, self._live.welcome(connection, recovered=True)
+        if held := self._held(message, downlink):
+            if held.connection is not None and held.greeting == message:
+                # The network has brought it twice, and what the tab has missed is under way: not to come twice too.
+                return held.connection, self._live.welcome(held.connection, recovered=True)
+            held.lost()  # The tab is not another one's: it is not told that it was replaced.
         handshake = Handshake(
             cookies=dict(request.cookies),
             headers=dict(request.headers),
@@ -200,7 +200,7 @@ class Downlinks:
         )
         if len(downlink) >= self._live.settings.clients_per_user:
             raise RequestRefused(429, "Too many tabs listen to this stream.")
-        link = StreamLink(downlink, handshake)
+        link = StreamLink(downlink, handshake, message)
         try:
             connection, welcome = greet(self._live, link, message)
         except TooManyClients as error:

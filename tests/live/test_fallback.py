@@ -338,6 +338,25 @@ def test_a_tab_that_resumes_on_its_own_stream_is_not_told_that_it_was_replaced()
     run(main)
 
 
+def test_a_tab_that_has_missed_something_on_its_own_stream_gets_it_again() -> None:
+    async def main() -> None:
+        app = live_app()
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            tab = await browser.arrive()
+            for number, received in ((1, 0), (2, 1)):
+                append(app, number)
+                await eventually(lambda number=number: len(browser.messages(tab["client"])) == 2 * number - 1)
+                resume = {"type": "resume", "version": 1, "client": tab["client"], "key": tab["key"]}
+                status, (welcome,) = await browser.post(resume | {"received": received, "ticket": await ticket(site)})
+                assert status == 200 and welcome["recovered"] is True
+                await eventually(lambda number=number: len(browser.messages(tab["client"])) == 2 * number)
+            await browser.stop()
+
+    run(main)
+
+
 def test_a_resume_that_the_network_brings_twice_sends_nothing_twice() -> None:
     async def main() -> None:
         app = live_app()
