@@ -28,12 +28,13 @@ SECONDS = 30.0
 
 
 class LiveServer:
-    """The app of ``browser_app.py`` in a process that can be killed and started again on its port."""
+    """An app in a process that can be killed and started again on its port: that of ``browser_app.py``, or another."""
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, log: Path, environment: dict[str, str], app: Path = APP) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._log = log
+        self._app = app
         self._environment = {**os.environ, "PORT": str(self.port), "PYTHONPATH": str(APP.parents[2]), **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +43,7 @@ class LiveServer:
         self._environment.update(environment)
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, str(APP)], env=self._environment, stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, str(self._app)], env=self._environment, stdout=output, stderr=subprocess.STDOUT
             )
         wait_until(self._answers)
 
