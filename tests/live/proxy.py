@@ -1,4 +1,5 @@
-"""A proxy between a browser and a server that does what networks do: cut, delay, stall, block, gather, leave ghosts.
+"""A proxy between a browser and a server that does what networks do: cut, delay, stall, block, gather, duplicate, leave
+ghosts.
 
 It passes on bytes, so that pages, WebSockets and event streams go through it.
 
@@ -19,6 +20,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Literal
 
 HEAD_ENDS = b"\r\n\r\n"
+FINAL_TEXT, FINAL_BINARY = 0x81, 0x82
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 #: What proxies do to the header that asks for a WebSocket, or to all of the request.
@@ -37,6 +39,10 @@ class Proxy:
         blocks_upgrades: ``"502"`` answers a WebSocket's handshake so; ``"swallow"`` takes its ``Upgrade`` out, so that
             the server sees a plain request; ``"hang"`` never answers it.
         gathers_streams: Keep an event stream back until it ends, as proxies do that buffer.
+        duplicates_frames: Pass on each message twice that a browser sends over a WebSocket opened from now on.
+        duplicates_posts: Deliver each POST to this path to the server twice, the second time when the first is
+            answered, over a connection of its own. The browser gets the first answer.
+        duplicated: How many frames and POSTs were passed on twice.
         handshakes: How many WebSockets were asked for.
         requests: How many requests came, by path, as far as each began a piece of its own.
     """
@@ -47,10 +53,14 @@ class Proxy:
         self.delay = 0.0
         self.blocks_upgrades: Blocking = ""
         self.gathers_streams = False
+        self.duplicates_frames = False
+        self.duplicates_posts = ""
+        self.duplicated = 0
         self.handshakes = 0
         self.requests: dict[str, int] = {}
         self.address = ""
         self._pipes: set[_Pipe] = set()
+        self._repetitions: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
@@ -71,6 +81,8 @@ class Proxy:
             pipe.abort()
         while self._pipes:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+        if self._repetitions:
+            await asyncio.wait(self._repetitions)
 
     def cut(self, *, sockets_only: bool = False) -> None:
         """Lose every connection at once, with what is under way. Both ends see it.
@@ -126,6 +138,23 @@ class Proxy:
         finally:
             self._pipes.discard(pipe)
 
+    def _repeat(self, request: bytes) -> None:
+        """Deliver a request again, whose answer nobody gets."""
+        self.duplicated += 1
+        task = asyncio.create_task(self._deliver(request))
+        self._repetitions.add(task)
+        task.add_done_callback(self._repetitions.discard)
+
+    async def _deliver(self, request: bytes) -> None:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(
+                re.sub(rb"\r\nconnection:[^\r]*", b"\r\nConnection: close", request, count=1, flags=re.IGNORECASE)
+            )
+            while await _read(reader):
+                pass
+            writer.close()
+
     async def _hindrance(self) -> None:
         """What a piece has to wait for on its way."""
         if self.delay:
@@ -139,6 +168,8 @@ class _Pipe:
     def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.is_socket = False
         self.haunts = False
+        self._frames: _Frames | None = None
+        self._repeated = b""
         self._proxy = proxy
         self._browser = (reader, writer)
         self._server: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -170,7 +201,9 @@ class _Pipe:
 
     async def _from_browser(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await _read(reader):
-            if not self.is_socket:
+            if self._frames is not None:
+                data = self._twice(self._frames, data)
+            elif not self.is_socket:
                 data = await self._request(data)
             await self._proxy._hindrance()
             writer.write(data)
@@ -192,6 +225,8 @@ class _Pipe:
             return data
         path = found[1].decode().partition("?")[0]
         self._proxy.requests[path] = self._proxy.requests.get(path, 0) + 1
+        if path == self._proxy.duplicates_posts and data.startswith(b"POST"):
+            data = self._repeated = await self._whole(data)
         if not re.search(rb"\r\nupgrade:\s*websocket", data, re.IGNORECASE):
             return data
         self._proxy.handshakes += 1
@@ -206,11 +241,35 @@ class _Pipe:
                 await self._until_buried(self._browser[1])
                 raise ConnectionError
         self.is_socket = True
+        if self._proxy.duplicates_frames:
+            self._frames = _Frames()
+            # Compressed frames depend on those before them.
+            data = re.sub(rb"\r\nsec-websocket-extensions:[^\r]*", b"", data, flags=re.IGNORECASE)
         return data
+
+    async def _whole(self, data: bytes) -> bytes:
+        """A request with all of its body, of which this is the beginning."""
+        while not _is_whole(data):
+            if not (more := await _read(self._browser[0])):
+                raise ConnectionError
+            data += more
+        return data
+
+    def _twice(self, frames: _Frames, data: bytes) -> bytes:
+        """What has come of whole frames, with each message twice."""
+        passed = b""
+        for frame in frames.take(data):
+            is_message = frame[0] in (FINAL_TEXT, FINAL_BINARY)
+            self._proxy.duplicated += is_message
+            passed += frame * (2 if is_message else 1)
+        return passed
 
     async def _from_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         kept: list[bytes] | None = None
         while data := await _read(reader):
+            if self._repeated:
+                self._proxy._repeat(self._repeated)
+                self._repeated = b""
             if kept is None and self._proxy.gathers_streams and b"text/event-stream" in data.lower():
                 kept = []
             if kept is not None:
@@ -224,6 +283,37 @@ class _Pipe:
         writer.write(b"".join(kept or []))
         await writer.drain()
         self.abort() if self.is_socket else writer.close()
+
+
+class _Frames:
+    """Finds the frames in what a WebSocket carries."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def take(self, data: bytes) -> Iterator[bytes]:
+        """The frames that are whole now."""
+        self._left += data
+        while (size := self._size()) is not None and len(self._left) >= size:
+            frame, self._left = self._left[:size], self._left[size:]
+            yield frame
+
+    def _size(self) -> int | None:
+        """The bytes of the first frame, or None while they are not known."""
+        left = self._left
+        if len(left) < 2:
+            return None
+        length, mask = left[1] & 0x7F, 4 if left[1] & 0x80 else 0
+        extended = {126: 2, 127: 8}.get(length, 0)
+        if len(left) < 2 + extended:
+            return None
+        return 2 + extended + mask + (int.from_bytes(left[2 : 2 + extended]) if extended else length)
+
+
+def _is_whole(request: bytes) -> bool:
+    head, ends, body = request.partition(HEAD_ENDS)
+    length = re.search(rb"\r\ncontent-length:\s*(\d+)", head, re.IGNORECASE)
+    return bool(ends) and len(body) >= (int(length[1]) if length else 0)
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
