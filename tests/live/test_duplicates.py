@@ -61,6 +61,21 @@ def test_frames_that_come_twice_do_nothing_twice(start_server: Start, open_page:
     wait_until(lambda: server.do("[here for _, here in arrivals]") == [True, False], seconds=5)
 
 
+@pytest.mark.parametrize("gathering", [False, True])
+def test_posts_that_come_twice_do_nothing_twice(
+    start_server: Start, open_page: Open, proxy_for: Between, gathering: bool
+) -> None:
+    server = start_server()
+    proxy = proxy_for(server)
+    proxy.blocks_upgrades = "502"
+    proxy.gathers_streams = gathering
+    proxy.duplicates_posts = SEND
+    page = open_page(proxy.address)
+    clicked_while_away(server, proxy, page)
+    assert page.state["transport"] == ("poll" if gathering else "stream")
+    assert proxy.duplicated >= 8  # A hello, a resume and six clicks.
+
+
 def test_a_hello_that_is_posted_twice_leaves_no_second_client(
     start_server: Start, open_page: Open, proxy_for: Between
 ) -> None:
