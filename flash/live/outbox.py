@@ -12,6 +12,9 @@ from .. import _dash
 from ..encoding import dumps
 from . import protocol
 
+#: When so many messages have been sent while a property waited, what waits for it is sent, whatever comes.
+_MOST_OVERTAKING = 100
+
 
 class Message:
     """A numbered message, encoded once for all the tabs that get it.
@@ -83,7 +86,8 @@ class Outbox:
     replaces anything and is never dropped. A value that comes again and again keeps its place in the queue, so that it
     is not overtaken for ever; but it never moves ahead of another kind of message, a callback's answer for example,
     whose outputs may be the same property. Nor of one that brings components, for it may be for one of these, and such
-    a message moves ahead of nothing: what came before it was for the components that it replaces.
+    a message moves ahead of nothing: what came before it was for the components that it replaces. Where a value must
+    go to the end of the queue again and again, one is sent after 100 other messages: no property is put off for ever.
 
     *Sent* ones are kept until the client says that it has them, within the limits of the resume window.
 
@@ -104,6 +108,7 @@ class Outbox:
         "_resume_bytes",
         "_resume_messages",
         "_sent",
+        "_since",
         "_waiting",
         "lost",
         "sent_bytes",
@@ -116,6 +121,8 @@ class Outbox:
         self._resume_bytes = resume_bytes
         self._waiting: dict[int, Message] = {}
         self._places: dict[tuple[str, str], list[int]] = {}
+        #: How many messages had been sent when a property began to wait.
+        self._since: dict[tuple[str, str], int] = {}
         self._number = 0
         self._barrier = 0
         self._sent: deque[Message] = deque()
@@ -153,11 +160,16 @@ class Outbox:
         place = next((number for number in numbers if keeps_place and number > self._barrier), None)
         for number in numbers:
             if number != place:
-                self._reduce(number, full)
+                self._reduce(number, {name for name in full if not self._is_due((message.component, name), number)})
         if place is None:
             self._append(message)
         else:
             self._merge(place, message)
+
+    def _is_due(self, place: tuple[str, str], number: int) -> bool:
+        """Whether a waiting message is the next that brings a property, which has been put off for too long."""
+        numbers = self._places.get(place)
+        return numbers is not None and numbers[0] == number and self.sent - self._since[place] > _MOST_OVERTAKING
 
     def _append(self, message: Message) -> None:
         self._number += 1
@@ -167,6 +179,7 @@ class Outbox:
         if isinstance(message, Update):
             for name in message.values:
                 self._places.setdefault((message.component, name), []).append(self._number)
+                self._since.setdefault((message.component, name), self.sent)
         if not isinstance(message, Update) or message.brings_components:
             self._barrier = self._number
 
@@ -179,6 +192,7 @@ class Outbox:
             merged = Update(message.component, old.values | message.values, old.patches - message.values.keys())
         for name in added & message.values.keys():
             self._places.setdefault((message.component, name), []).append(number)
+            self._since.setdefault((message.component, name), self.sent)
         self._exchange(number, merged)
 
     def _exchange(self, number: int, message: Update) -> None:
@@ -229,8 +243,19 @@ class Outbox:
             taken.append(message)
             self._sent.append(message)
             self.sent_bytes += len(message.frame)
+            if isinstance(message, Update):
+                self._wait_anew(message)
         self._trim()
         return taken
+
+    def _wait_anew(self, message: Update) -> None:
+        """Count anew how long properties wait, one value of which has been sent."""
+        for name in message.values:
+            place = message.component, name
+            if place in self._places:
+                self._since[place] = self.sent
+            else:
+                del self._since[place]
 
     def _trim(self) -> None:
         """Forget the oldest of what was sent when it is too much. The last is kept, however large it is."""
@@ -298,6 +323,7 @@ class Outbox:
         self._sent.clear()
         self._waiting.clear()
         self._places.clear()
+        self._since.clear()
         self.sent_bytes = self.waiting_bytes = 0
 
     def __iter__(self) -> Iterator[Message]:

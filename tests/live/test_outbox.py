@@ -116,6 +116,22 @@ def test_components_never_move_ahead_of_values_for_those_they_replace() -> None:
     assert [name for name, _ in waiting(box)] == ["place", "c"]
 
 
+@pytest.mark.parametrize("again", ["tree", "value"])
+def test_what_must_go_to_the_end_again_and_again_is_sent_after_all(again: str) -> None:
+    box = outbox()
+    for number in range(20):
+        box.put(update_of(f"first {number}", {"x": number}))
+    came: list[Any] = []
+    for number in range(400):
+        box.put(update_of("place", {"children": [html.Div(title=str(number))]}))
+        put(box, a=number)
+        box.put(answer())
+        came += [entry for entry in sent(box, 0) if entry[0] == ("place" if again == "tree" else "c")]
+        assert sum(isinstance(entry, tuple) and entry[0] in ("place", "c") for entry in waiting(box)) <= 4
+    assert len(came) >= 3
+    assert came == sorted(came, key=lambda entry: int(entry[1].get("a", 0)))
+
+
 def test_answers_are_never_dropped_and_keep_their_order() -> None:
     box = outbox()
     for number in range(3):
