@@ -133,6 +133,7 @@ class Clients(Sequence[Client]):
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
         self._of_page: dict[str, list[Client]] = defaultdict(list)
+        self._of_renderer: dict[str, Client] = {}
         self._of_user: dict[str, int] = defaultdict(int)
 
     @overload
@@ -166,9 +167,15 @@ class Clients(Sequence[Client]):
             return found[0]
         return next((client for client in found if renderer_id and client.renderer_id == renderer_id), None)
 
+    def of_renderer(self, renderer_id: str) -> Client | None:
+        """The client whose page has chosen this name, by which no other page knows it."""
+        return self._of_renderer.get(renderer_id)
+
     def add(self, client: Client, end_id: str | None) -> None:
         """Take a client in that has arrived."""
         self._clients[client.id] = client
+        if client.renderer_id:
+            self._of_renderer[client.renderer_id] = client
         if end_id:
             self._of_page[end_id].append(client)
         self.count_user(client.user, 1)
@@ -177,6 +184,8 @@ class Clients(Sequence[Client]):
         """Let a client go that is gone."""
         if self._clients.pop(client.id, None) is None:
             return
+        if self._of_renderer.get(client.renderer_id) is client:
+            del self._of_renderer[client.renderer_id]
         if end_id:
             self._of_page[end_id].remove(client)
             if not self._of_page[end_id]:
@@ -187,6 +196,7 @@ class Clients(Sequence[Client]):
         """Forget all of them."""
         self._clients.clear()
         self._of_page.clear()
+        self._of_renderer.clear()
         self._of_user.clear()
 
     def count_user(self, user: str | None, change: int) -> None:

@@ -11,7 +11,7 @@ import orjson
 
 from .connection import Connection
 from .link import Handshake, LinkLost
-from .protocol import ClientMessage
+from .protocol import Hello, Resume
 from .rate import Rate
 
 #: So much waits for a browser before its tabs' senders wait themselves.
@@ -89,6 +89,13 @@ class Downlink:
         """Let a tab listen."""
         self._links.add(link)
 
+    def greeted_by(self, message: Hello | Resume) -> tuple[Connection, bytes] | None:
+        """The connection of the page that has said the very same ``hello`` or ``resume``, and what it was answered."""
+        for link in self._links:
+            if link.connection is not None and message.rendererId and link.greeting == message:
+                return link.connection, link.welcome
+        return None
+
     def discard(self, link: StreamLink) -> None:
         """A tab listens no more."""
         self._links.discard(link)
@@ -149,13 +156,18 @@ class StreamLink:
     Args:
         downlink: What the browser listens to.
         handshake: What is known of the browser from the tab's first POST.
-        greeting: The ``hello`` or ``resume`` that has made it.
+
+    Attributes:
+        connection: The tab's connection; None until it is greeted.
+        greeting: The ``hello`` or ``resume`` that it has said.
+        welcome: What it was answered.
     """
 
-    def __init__(self, downlink: Downlink, handshake: Handshake, greeting: ClientMessage) -> None:
+    def __init__(self, downlink: Downlink, handshake: Handshake) -> None:
         self.downlink = downlink
         self.handshake = handshake
-        self.greeting = greeting
+        self.greeting: Hello | Resume | None = None
+        self.welcome = b""
         self.connection: Connection | None = None
         downlink.add(self)
 

@@ -165,11 +165,12 @@ class Downlinks:
                 connection.close(*rejection)
             raise RequestRefused(403, "The message was refused.")
 
-    def _held(self, message: Any, downlink: Downlink) -> StreamLink | None:
-        """The link of a tab that says ``resume`` on the stream to which it listens already."""
-        connection = self._live.returning(message.client, message.key) if isinstance(message, protocol.Resume) else None
-        link = connection.link if connection is not None else None
-        return link if isinstance(link, StreamLink) and link.downlink is downlink else None
+    def _take_over(self, message: protocol.Resume, downlink: Downlink) -> None:
+        """Forget the old link of a tab that resumes on the stream to which it listens: it is not another one's."""
+        connection = self._live.returning(message.client, message.key)
+        old = connection.link if connection is not None else None
+        if isinstance(old, StreamLink) and old.downlink is downlink:
+            old.lost()
 
     async def _open_downlink(self) -> Downlink:
         """The downlink to which a tab that arrives will listen, once the browser does."""
@@ -186,11 +187,8 @@ class Downlinks:
         if await ask_hooks(self._live, "websocket_connect", request) is not None:
             raise RequestRefused(403, "The connection was refused.")
         downlink = await self._open_downlink()
-        if held := self._held(message, downlink):
-            if held.connection is not None and held.greeting == message:
-                # The network has brought it twice, and what the tab has missed is under way: not to come twice too.
-                return held.connection, self._live.welcome(held.connection, recovered=True)
-            held.lost()  # The tab is not another one's: it is not told that it was replaced.
+        if greeted := downlink.greeted_by(message):
+            return greeted  # The network has brought it twice. What the tab has missed is under way, and comes once.
         handshake = Handshake(
             cookies=dict(request.cookies),
             headers=dict(request.headers),
@@ -198,15 +196,17 @@ class Downlinks:
             user=downlink.user,
             context=copy_context(),
         )
+        if isinstance(message, protocol.Resume):
+            self._take_over(message, downlink)
         if len(downlink) >= self._live.settings.clients_per_user:
             raise RequestRefused(429, "Too many tabs listen to this stream.")
-        link = StreamLink(downlink, handshake, message)
+        link = StreamLink(downlink, handshake)
         try:
             connection, welcome = greet(self._live, link, message)
         except TooManyClients as error:
             downlink.discard(link)
             raise RequestRefused(429, str(error)) from None
-        link.connection = connection
+        link.connection, link.greeting, link.welcome = connection, message, welcome
         connection.attach(link)
         return connection, welcome
 

@@ -180,8 +180,9 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     Raises:
         TooManyClients: It is a new client, and there are too many.
     """
-    lost = _resumable(live, link, message) if isinstance(message, protocol.Resume) else None
-    if lost is not None and lost.rewind(message.received):
+    is_new = isinstance(message, protocol.Hello)
+    lost = _forsaken(live, link, message) if is_new else _resumable(live, link, message)
+    if lost is not None and not is_new and lost.rewind(message.received):
         lost.came_back(link)
         return lost, live.welcome(lost, recovered=True)
     if lost is not None:
@@ -189,7 +190,13 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     connection = live.arrive(link, message.rendererId, message.endId, message.path)
     if lost is not None:
         connection.requests.inherit(lost.requests)
-    return connection, live.welcome(connection, recovered=isinstance(message, protocol.Hello))
+    return connection, live.welcome(connection, recovered=is_new)
+
+
+def _forsaken(live: Live, link: Link, message: Any) -> Connection | None:
+    """What is kept for a page that says hello again: it has not seen its welcome, and knows nothing of it."""
+    client = live.clients.of_renderer(message.rendererId)
+    return client._connection if client is not None and client.user == link.handshake.user else None
 
 
 def _resumable(live: Live, link: Link, message: protocol.Resume) -> Connection | None:

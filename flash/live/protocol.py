@@ -54,6 +54,7 @@ class Hello(ClientMessage, tag="hello"):
     rendererId: Name = msgspec.field(default="")
     endId: Name | None = None
     path: str = ""
+    attempt: int = 0
 
 
 class Resume(ClientMessage, tag="resume"):
@@ -67,6 +68,7 @@ class Resume(ClientMessage, tag="resume"):
     rendererId: Name = ""
     endId: Name | None = None
     path: str = ""
+    attempt: int = 0
 
 
 class Ack(ClientMessage, tag="ack"):

@@ -357,6 +357,36 @@ def test_a_tab_that_has_missed_something_on_its_own_stream_gets_it_again() -> No
     run(main)
 
 
+def test_a_hello_that_the_network_brings_twice_makes_one_client() -> None:
+    async def main() -> None:
+        app = live_app()
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            hello = {"type": "hello", "version": 1, "rendererId": "page", "attempt": 1}
+            first, second = await asyncio.gather(browser.post(hello), browser.post(hello))
+            assert first == second and len(app.clients) == 1
+            await browser.stop()
+
+    run(main)
+
+
+def test_a_page_that_has_not_seen_its_welcome_leaves_no_client_behind() -> None:
+    async def main() -> None:
+        app = live_app()
+        async with in_process(app) as site:
+            browser = Browser(site)
+            await browser.listen()
+            hello = {"type": "hello", "version": 1, "rendererId": "page"}
+            _, (unseen,) = await browser.post(hello | {"attempt": 1})
+            _, (seen,) = await browser.post(hello | {"attempt": 2})
+            assert seen["client"] != unseen["client"]
+            assert [client.id for client in app.clients] == [seen["client"]]
+            await browser.stop()
+
+    run(main)
+
+
 def test_a_resume_that_the_network_brings_twice_sends_nothing_twice() -> None:
     async def main() -> None:
         app = live_app()
@@ -369,6 +399,7 @@ def test_a_resume_that_the_network_brings_twice_sends_nothing_twice() -> None:
             browser.name = secrets.token_hex(16)
             await browser.listen()
             resume = {"type": "resume", "version": 1, "client": tab["client"], "key": tab["key"], "received": 0}
+            resume |= {"rendererId": "page", "attempt": 2}
             resume["ticket"] = await ticket(site)
             status, (first,) = await browser.post(resume)
             await eventually(lambda: len(browser.messages(tab["client"])) == 1)

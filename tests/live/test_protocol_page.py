@@ -47,6 +47,7 @@ EXAMPLES: dict[str, Any] = {
     "rendererId": "page",
     "endId": "end",
     "path": "/",
+    "attempt": 1,
     "client": "c",
     "key": "k",
     "received": 0,

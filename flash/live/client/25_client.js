@@ -36,6 +36,8 @@
             this.receipts = new live.Receipts(this.window, received => this.link.send({type: "ack", received}));
             /** The name and the secret that the server gave to this page, or null. */
             this.identity = null;
+            /** Counts greetings, so that one which the network brings twice is told from another. */
+            this.attempts = 0;
             this.worker.onmessage = message => this._hearRenderer(message);
             Object.assign(this.link, {
                 greeting: ticket => this._greeting(ticket),
@@ -49,7 +51,13 @@
 
         _greeting(ticket) {
             const {pathname, search} = this.window.location;
-            const greeting = {version: VERSION, rendererId: this.rendererId, path: pathname + search};
+            this.attempts += 1;
+            const greeting = {
+                version: VERSION,
+                rendererId: this.rendererId,
+                path: pathname + search,
+                attempt: this.attempts,
+            };
             const endId = this.renderer.endId();
             if (endId) {
                 greeting.endId = endId;

@@ -26,7 +26,9 @@ test("the socket opens at once, without asking first, and says hello", async () 
     window.socket.open();
     const [hello] = window.socket.sent;
     assert.match(hello.rendererId, /^[0-9a-f]{32}$/);
-    assert.deepEqual({...hello, rendererId: null}, {type: "hello", version: 1, rendererId: null, path: "/page?a=1", endId: "signed"});
+    assert.deepEqual({...hello, rendererId: null}, {
+        type: "hello", version: 1, rendererId: null, path: "/page?a=1", attempt: 1, endId: "signed",
+    });
     window.socket.say(welcome());
     assert.deepEqual({...live.connection.state, since: 0}, {
         status: "connected", recovered: true, gaps: 0, client: "c1", transport: "websocket", since: 0,
