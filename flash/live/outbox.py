@@ -206,6 +206,8 @@ class Outbox:
         """Take properties out of a waiting update that a newer value has made needless."""
         old = self._waiting[number]
         assert isinstance(old, Update)
+        if old.values.keys().isdisjoint(names):
+            return
         rest = old.without(names)
         if rest is None:
             self._ledger.release(self._remove(number))

@@ -186,7 +186,7 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
         lost.came_back(link)
         return lost, live.welcome(lost, recovered=True)
     if lost is not None:
-        lost.leave()  # First: it must not stay where no other may come in.
+        lost.close(CloseCode.DONE)  # First: it must not stay where no other may come in.
     connection = live.arrive(link, message.rendererId, message.endId, message.path)
     if lost is not None:
         connection.requests.inherit(lost.requests)
