@@ -16,7 +16,7 @@ PACKAGE = Path(flash.__file__).parent
 FLOORS = [
     {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool"},
-    {"answers", "callbacks", "calls", "context", "declare", "generators", "requests"},
+    {"answers", "callbacks", "calls", "context", "declare", "generators", "lanes", "requests", "services"},
     {"background", "containers", "dispatch", "layout", "pages", "startup"},
     {"live", "server"},
     {"app"},

@@ -1,0 +1,121 @@
+"""Services, from dash_devices: how a callback is asked for, who gets its results, which of its calls run at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+from .exceptions import ConfigurationError
+
+Transport = Literal["live", "http"]
+InitialCall = Literal["page", "server", "none"]
+Overlap = Literal["parallel", "queue", "most_recent"]
+
+#: The name of what the calls of one lane have in common: a callback, or a resource.
+Lane = tuple[Literal["callback", "resource"], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the calls of a callback are served. ``service=`` takes one, a preset or one of your own.
+
+    Args:
+        transport: ``"live"``: pages ask over the live connection. ``"http"``: by HTTP. None: as the app's
+            ``server_service`` says.
+        shared: Whether inputs and outputs are the same in all tabs. Such callbacks are declared by
+            ``callback_shared``.
+        serialized: Whose calls run one after the other, first in, first out. ``"callback"``: those of this callback,
+            from all tabs. Any other name is that of a resource, such as a device: the calls of all callbacks that name
+            it. None: nothing waits.
+        initial_call: Who calls it first. ``"page"``: each page when it appears, as in Dash. ``"server"``: the server,
+            once for all tabs (only shared ones). ``"none"``: nobody.
+        overlap: What a call does while another runs. ``"parallel"``: it runs beside it. ``"queue"``: it waits for its
+            turn. ``"most_recent"``: it waits, and replaces the call that has waited before it.
+
+    Raises:
+        ConfigurationError: The fields do not go together.
+
+    Example:
+        >>> camera = Service(transport="live", serialized="camera", overlap="queue")
+        >>> @callback(Output("photo", "src"), Input("take", "n_clicks"), service=camera)
+        ... def take(clicks):
+        ...     return device.photo()
+    """
+
+    transport: Transport | None = None
+    shared: bool = False
+    serialized: str | None = None
+    initial_call: InitialCall = "page"
+    overlap: Overlap = "parallel"
+
+    #: As in Dash: each page calls it, and gets its own results.
+    REGULAR: ClassVar[Service]
+    #: One state for all tabs; calls run first in, first out, and the server makes the first one.
+    SHARED: ClassVar[Service]
+    #: The same, but a newer change replaces the one that waits: for slow devices and fast sliders.
+    SHARED_MOST_RECENT: ClassVar[Service]
+    #: Live and first in, first out across all tabs; only the tab that asks gets the result.
+    S2: ClassVar[Service]
+    #: Regular, one call at a time, and a newer one replaces the one that waits.
+    MOST_RECENT: ClassVar[Service]
+
+    def __post_init__(self) -> None:
+        _refuse_unknown("transport", self.transport, (*get_args(Transport), None))
+        _refuse_unknown("shared", self.shared, (True, False))
+        _refuse_unknown("initial_call", self.initial_call, get_args(InitialCall))
+        _refuse_unknown("overlap", self.overlap, get_args(Overlap))
+        if self.serialized is not None and not (isinstance(self.serialized, str) and self.serialized.strip()):
+            raise ConfigurationError(
+                f"serialized takes 'callback', the name of a resource such as 'camera', or None; not "
+                f"{self.serialized!r}."
+            )
+        self._refuse_combinations()
+
+    def _refuse_combinations(self) -> None:
+        if self.shared and self.transport == "http":
+            raise ConfigurationError(
+                "A shared service sends its outputs to all tabs, which HTTP cannot: write transport='live', or "
+                "shared=False."
+            )
+        if self.shared and self.initial_call == "page":
+            raise ConfigurationError(
+                "A shared service is not called by each page that appears: write initial_call='server' (once for all "
+                "tabs) or 'none'."
+            )
+        if not self.shared and self.initial_call == "server":
+            raise ConfigurationError(
+                "initial_call='server' is for shared services, whose outputs are the same in all tabs: write "
+                "shared=True, or initial_call='page' or 'none'."
+            )
+        if self.serialized is None and self.overlap != "parallel":
+            raise ConfigurationError(
+                f"overlap={self.overlap!r} says how calls wait, and without serialized none does: write "
+                "serialized='callback' or the name of a resource, or overlap='parallel'."
+            )
+        if self.serialized is not None and self.overlap == "parallel":
+            raise ConfigurationError(
+                f"serialized={self.serialized!r} runs one call at a time, and overlap='parallel' several: write "
+                "overlap='queue' or 'most_recent', or serialized=None."
+            )
+
+    def lane(self, callback_id: str) -> Lane | None:
+        """The lane in which the calls of a callback run one after the other; None when they run as they come.
+
+        Args:
+            callback_id: Of the callback that has this service. The instances of a pattern with ``MATCH`` share it.
+        """
+        if self.serialized is None:
+            return None
+        return ("callback", callback_id) if self.serialized == "callback" else ("resource", self.serialized)
+
+
+def _refuse_unknown(field: str, value: object, allowed: tuple[object, ...]) -> None:
+    if not any(value is each or (isinstance(value, str) and value == each) for each in allowed):
+        raise ConfigurationError(f"{field} of a Service must be one of {', '.join(map(repr, allowed))}, not {value!r}.")
+
+
+Service.REGULAR = Service()
+Service.SHARED = Service("live", True, "callback", "server", "queue")
+Service.SHARED_MOST_RECENT = Service("live", True, "callback", "server", "most_recent")
+Service.S2 = Service("live", False, "callback", "page", "queue")
+Service.MOST_RECENT = Service(None, False, "callback", "page", "most_recent")
