@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from . import _dash
 from .functions import is_async, is_generator
+from .lanes import keeping_turn
+from .services import Lane, Service
 
 Overlap = Literal["latest", "queue", "parallel", "ignore"]
 
@@ -39,11 +41,13 @@ class Marks:
         retry: Whether a request may run again when its answer was lost.
         none_output: Whether it was declared with ``None`` as its output.
         streaming: How it streams; None for a callback that returns once.
+        service: How its calls are served.
     """
 
     retry: bool = False
     none_output: bool = False
     streaming: Streaming | None = None
+    service: Service = Service.REGULAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Declaration:
         retry: Whether a request may run again when its answer was lost.
         none_output: Whether it was declared with ``None`` as its output.
         streaming: How it streams; None for a callback that returns once.
+        service: How its calls are served.
     """
 
     func: Callable[..., Any]
@@ -80,6 +85,12 @@ class Declaration:
     retry: bool
     none_output: bool
     streaming: Streaming | None
+    service: Service
+
+    @property
+    def lane(self) -> Lane | None:
+        """Where its calls run one after the other; None when they run as they come."""
+        return self.service.lane(self.callback_id)
 
     @property
     def runs_in_manager(self) -> bool:
@@ -119,8 +130,9 @@ def stand_for(stand_in: Callable[..., Any], generator: Callable[..., Any]) -> No
 def _read(facts: dict[str, Any], marks: Marks | None) -> Declaration:
     func = getattr(facts["func"], _GENERATOR, facts["func"])
     marks = marks or Marks(streaming=Streaming() if is_generator(func) else None)
+    serialized = marks.service.serialized is not None
     return Declaration(
-        func=func,
+        func=keeping_turn(func) if serialized and not is_async(func) else func,
         is_async=is_async(func),
         on_error=facts["on_error"],
         background=facts["background"],
@@ -136,6 +148,7 @@ def _read(facts: dict[str, Any], marks: Marks | None) -> Declaration:
         retry=marks.retry,
         none_output=marks.none_output,
         streaming=marks.streaming,
+        service=marks.service,
     )
 
 

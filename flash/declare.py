@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
+import dash
 from dash import Input, Output
 
 from . import _dash
@@ -15,6 +16,7 @@ from .callbacks import Marks, Overlap, Streaming, go_live, mark, stand_for
 from .context import ctx
 from .exceptions import ConfigurationError
 from .functions import is_generator
+from .services import Service, served, service_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
@@ -43,6 +45,7 @@ def callback(*args: Any, **kwargs: Any) -> Decorator[Any]:
         overlap: What the next trigger of the same tab does while a generator still runs: ``"latest"`` (default)
             closes it and starts anew, ``"queue"`` waits for its end, ``"parallel"`` runs beside it, ``"ignore"`` does
             nothing.
+        service: How its calls are served: a preset of :class:`flash.Service`, or one of your own.
         **kwargs: As :func:`dash.callback` takes them.
 
     Raises:
@@ -65,6 +68,7 @@ def declare(
     kwargs: dict[str, Any],
     streaming: Streaming = STREAMING,
     conditions: Iterable[Condition] = (),
+    shared: bool = False,
 ) -> Decorator[Any]:
     """Declare a callback.
 
@@ -74,13 +78,16 @@ def declare(
         kwargs: Of the decorator.
         streaming: How it streams, if it does; ``overlap`` and ``running`` of ``kwargs`` go in.
         conditions: What else closes its streams than ``cancel`` of ``kwargs``.
+        shared: Whether it is a shared callback, whose service is ``Service.SHARED`` unless ``kwargs`` names another.
 
     Raises:
         ConfigurationError: The declaration cannot work.
     """
-    retry, overlap = kwargs.pop("retry", False), kwargs.pop("overlap", None)
+    retry, overlap, asked = kwargs.pop("retry", False), kwargs.pop("overlap", None), kwargs.pop("service", None)
     args, kwargs, none_output = _without_none(args, kwargs)
     _refuse_options(args, kwargs, retry, overlap)
+    service = service_of(asked, shared)
+    args, kwargs, service = served(args, kwargs, service, asked is not None)
     own = _dash.Register({}, [], register.options)
     decorate = _dash.dash_callback(*args, callback_map=own.entries, callback_list=own.specs, **own.options, **kwargs)
     # The objects in them are Dash's still: it goes on to fill them when the function is known.
@@ -92,9 +99,10 @@ def declare(
         if not is_generator(func):
             _refuse_stream_options(func, overlap)
             decorate(func)
-            mark(entry["callback"], Marks(retry, none_output))
+            mark(entry["callback"], Marks(retry, none_output, service=service))
             return func
         _refuse_generator(func, kwargs, retry)
+        _refuse_served_generator(func, shared, asked)
         decorate(_stand_in(func))
         how = replace(streaming, overlap=overlap or "latest", running=_running_of(kwargs.get("running")))
         mark(entry["callback"], Marks(False, none_output, how))
@@ -151,6 +159,45 @@ def _without_none(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[
             "be False. Leave the None out: then it is called."
         )
     return args, {**kwargs, "prevent_initial_call": True}, True
+
+
+def _refuse_served_generator(func: Any, shared: bool, asked: Any) -> None:
+    if shared:
+        raise ConfigurationError(
+            f"{_name(func)} is a generator, and a shared callback returns once. Return the value, and push what comes "
+            "before it with app.push_mods."
+        )
+    if asked is not None:
+        raise ConfigurationError(
+            f"{_name(func)} is a generator, which streams over the live connection to the tab that asks, and takes no "
+            "service. Leave service out; overlap= says what the next trigger does."
+        )
+
+
+def clientside_callback(clientside_function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Declare a clientside callback without an app, as :func:`dash.clientside_callback` does.
+
+    Raises:
+        ConfigurationError: It names a service, which is for functions that run on the server.
+    """
+    refuse_clientside_service(kwargs)
+    return dash.clientside_callback(clientside_function, *args, **kwargs)
+
+
+def refuse_clientside_service(kwargs: dict[str, Any]) -> None:
+    """Refuse ``service=`` of a clientside callback, which Dash would ignore.
+
+    Args:
+        kwargs: Of the declaration.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if "service" in kwargs:
+        raise ConfigurationError(
+            "A clientside callback runs in the page and takes no service. Leave service out, or write a Python "
+            "function with callback."
+        )
 
 
 def _refuse_options(args: tuple[Any, ...], kwargs: dict[str, Any], retry: Any, overlap: Any) -> None:
@@ -229,6 +276,7 @@ def _signature() -> inspect.Signature:
     own = [
         inspect.Parameter("retry", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
         inspect.Parameter("overlap", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Overlap),
+        inspect.Parameter("service", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Service),
     ]
     parameters = list(inspect.signature(_dash.dash_callback).parameters.values())
     return inspect.Signature([*parameters[:-1], *own, parameters[-1]])

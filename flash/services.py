@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, get_args
 
 from .exceptions import ConfigurationError
 
@@ -119,3 +119,89 @@ Service.SHARED = Service("live", True, "callback", "server", "queue")
 Service.SHARED_MOST_RECENT = Service("live", True, "callback", "server", "most_recent")
 Service.S2 = Service("live", False, "callback", "page", "queue")
 Service.MOST_RECENT = Service(None, False, "callback", "page", "most_recent")
+
+
+def service_of(asked: Any, shared: bool) -> Service:
+    """The service of a callback.
+
+    Args:
+        asked: What ``service=`` says, or None.
+        shared: Whether the callback is declared as a shared one.
+
+    Raises:
+        ConfigurationError: It is no service, or not one for such a callback.
+    """
+    service = asked if asked is not None else Service.SHARED if shared else Service.REGULAR
+    if not isinstance(service, Service):
+        raise ConfigurationError(f"service takes a flash.Service such as Service.S2, not {asked!r}.")
+    if service.shared and not shared:
+        raise ConfigurationError(
+            "This service is shared, and callback declares what each tab has for itself. Declare it with "
+            "callback_shared, or write a service with shared=False, such as Service.S2."
+        )
+    if shared and not service.shared:
+        raise ConfigurationError(
+            "callback_shared takes a shared service, such as Service.SHARED_MOST_RECENT or "
+            "dataclasses.replace(Service.SHARED, serialized='camera'). For others use callback."
+        )
+    return service
+
+
+def served(
+    args: tuple[Any, ...], kwargs: dict[str, Any], service: Service, asked: bool
+) -> tuple[tuple[Any, ...], dict[str, Any], Service]:
+    """What a service makes of a declaration, and the declaration of the service.
+
+    Args:
+        args: Of the decorator.
+        kwargs: Of the decorator.
+        service: The callback's.
+        asked: Whether the declaration names it.
+
+    Returns:
+        The arguments as Dash takes them, and the service: with ``prevent_initial_call=True`` nobody makes the first
+        call of a shared callback.
+
+    Raises:
+        ConfigurationError: They contradict each other.
+    """
+    _refuse_unserved(kwargs, service, asked)
+    if service.transport == "live":
+        kwargs = {**kwargs, "websocket": True}
+    if not service.shared and service.initial_call == "page":
+        return args, kwargs, service
+    args, prevented = _prevented(args, kwargs)
+    if not service.shared and prevented not in (None, True):
+        raise ConfigurationError(
+            f"initial_call='none' and prevent_initial_call={prevented!r} contradict each other: leave one of them out."
+        )
+    if prevented is True:
+        service = replace(service, initial_call="none")
+    return args, {**kwargs, "prevent_initial_call": True}, service
+
+
+def _prevented(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+    """The arguments without ``prevent_initial_call`` as the last of them, and what it says by whatever way."""
+    prevented = kwargs.get("prevent_initial_call")
+    if prevented is None and args and isinstance(args[-1], bool):
+        return args[:-1], args[-1]
+    return args, prevented
+
+
+def _refuse_unserved(kwargs: dict[str, Any], service: Service, asked: bool) -> None:
+    if kwargs.get("background") and (asked or service.shared):
+        raise ConfigurationError(
+            "A background callback runs in its manager, over HTTP and beside others, so it takes no service. Leave "
+            "background=True out, or the service."
+        )
+    if kwargs.get("api_endpoint") and (service.serialized is not None or service.shared):
+        raise ConfigurationError(
+            "An api_endpoint calls the function beside the calls of pages, and this service has one at a time. Leave "
+            "api_endpoint out, or write a service without serialized."
+        )
+    contradiction = {"live": False, "http": True}.get(service.transport or "")
+    if contradiction is not None and kwargs.get("websocket") is contradiction:
+        raise ConfigurationError(
+            f"The service has transport={service.transport!r}, which websocket={contradiction} contradicts. Leave "
+            "websocket out."
+        )

@@ -124,7 +124,7 @@ def test_a_plain_dash_app_that_has_taken_a_generator_says_whose_it_is() -> None:
 
 def test_the_decorator_shows_dashs_arguments_and_its_own() -> None:
     ours, theirs = inspect.signature(flash.callback).parameters, inspect.signature(dash.callback).parameters
-    assert set(ours) - set(theirs) == {"retry", "overlap"}
+    assert set(ours) - set(theirs) == {"retry", "overlap", "service"}
     assert list(theirs) == [name for name in ours if name in theirs]
 
 
