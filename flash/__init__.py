@@ -3,8 +3,9 @@
     from flash import Flash, Input, Output, callback, html
 
 Every public name of :mod:`dash` can be imported from here. Flash's own are :class:`Flash`, :func:`PageContainer`,
-:func:`event_callback` and :func:`stream_props`. In place of Dash's, and able to do all that they can, are
-:func:`callback`, :data:`ctx`, :class:`Output`, :func:`register_page` and the background managers.
+:class:`Service`, :func:`event_callback` and :func:`stream_props`. In place of Dash's, and able to do all that they can,
+are :func:`callback`, :func:`clientside_callback`, :data:`ctx`, :class:`Output`, :func:`register_page` and the background
+managers.
 """
 
 from functools import partial as _partial
@@ -25,12 +26,14 @@ from .containers import register_page as register_page
 from .context import callback_context as callback_context
 from .context import ctx as ctx
 from .declare import callback as callback
+from .declare import clientside_callback as clientside_callback
 from .dependencies import Output as Output
 from .live.events import event_callback as event_callback
 from .live.events import stream_props as stream_props
 from .server.backend import backend_of as _backend_of
 from .server.notebook import notebook_servers as _notebook_servers
+from .services import Service as Service
 
 _dash.install(_partial(_notebook_servers, backend_of=_backend_of))
 
-__all__ = [*_dash_names, "Flash", "PageContainer", "event_callback", "stream_props"]
+__all__ = [*_dash_names, "Flash", "PageContainer", "Service", "event_callback", "stream_props"]

@@ -333,12 +333,18 @@ class DashSeam(OriginalDash):
         if not self.opens_connection():
             # Dash 4.4 opens a WebSocket in every page whose server could answer it, used or not.
             config.pop("websocket", None)
+        elif self.all_callbacks_live and not self.tell_transports():
+            config["websocket"]["enabled"] = False
         if "validation_layout" in config and (hidden := self.hidden_components()):
             config["validation_layout"] = html.Div([config["validation_layout"], *hidden])
         return config
 
     def opens_connection(self) -> bool:
         """Whether pages open a live connection."""
+        raise NotImplementedError
+
+    def tell_transports(self) -> bool:
+        """Whether every callback goes live; if not, each declaration says for itself whether it does."""
         raise NotImplementedError
 
     def _generate_scripts_html(self) -> str:

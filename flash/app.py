@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from quart import Quart, request
 
 from . import _dash
+from .callbacks import tell_transports
 from .calls import call
 from .containers import fill_containers
-from .declare import declare
+from .declare import declare, refuse_clientside_service
 from .dispatch import Dispatcher
 from .encoding import dumps
 from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
+from .lanes import Lanes
 from .layout import resolve_served_layout, served_layout_here, try_layout
 from .live.app import LiveApp
 from .live.live import Live
@@ -29,7 +31,9 @@ from .server.backend import FlashBackend, backend_for, kind_of
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
 from .server.threads import run_plain_functions_in
+from .services import served_app
 from .startup import Setup, call_page_function
+from .turns import run_in_turn
 
 CHORE_THREADS = 8
 
@@ -52,6 +56,8 @@ class Flash(LiveApp):
             a dict names settings of :class:`flash.live.settings.LiveSettings`.
         identify: Says who asks: a plain or asynchronous function that gets Quart's request and returns a text, or
             None for an unknown user. ``client.user`` is what it returned.
+        server_service: How pages ask for callbacks whose service does not say it: ``"live"``, ``"http"``, or None (as
+            ``websocket_callbacks`` says). Shared callbacks are live in any case.
         **kwargs: As :class:`dash.Dash` takes them. ``server`` may be a Quart app. ``backend`` may be left out or
             ``"quart"``.
 
@@ -80,10 +86,12 @@ class Flash(LiveApp):
         flask_compat: bool = False,
         live: bool | dict[str, Any] | None = None,
         identify: Callable[[Any], Any] | None = None,
+        server_service: Literal["live", "http"] | None = None,
         **kwargs: Any,
     ) -> None:
         options = inspect.signature(_dash.OriginalDash).bind_partial(*args, **kwargs).arguments
         options |= options.pop("obsolete", {})
+        options = served_app(server_service, options, live)
         if not isinstance(callback_threads, int) or callback_threads < 1:
             raise ConfigurationError(
                 f"callback_threads must be a number of threads, 1 or more, not {callback_threads!r}."
@@ -93,6 +101,7 @@ class Flash(LiveApp):
         self.flash_views = Pool(callback_threads, "flash-view")
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
+        self.flash_lanes = Lanes()
         self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
@@ -156,6 +165,7 @@ class Flash(LiveApp):
     async def close(self) -> None:
         """End the app's idle threads. The server calls it when it stops."""
         await self.flash_live.close()
+        await self.flash_lanes.close()
         self.flash_setup.end()
         self.flash_pool.close()
         self.flash_views.close()
@@ -258,7 +268,7 @@ class Flash(LiveApp):
         return awaited_or_run(self._run_to_text(request))
 
     async def _run_to_text(self, request: Any) -> str:
-        return (await self.flash_dispatcher.run(request)).decode()
+        return (await self._run_in_turn(request)).decode()
 
     def callback(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """Declare a callback of this app. See :func:`flash.callback`."""
@@ -268,7 +278,19 @@ class Flash(LiveApp):
         """Run a callback for the HTTP route or the live connection, and return the JSON that answers it."""
         if called.declaration.streaming is not None:
             return await self.flash_live.streams.answer(called)
-        return await self.flash_dispatcher.run(called)
+        return await self._run_in_turn(called)
+
+    async def _run_in_turn(self, called: Any) -> bytes:
+        return await run_in_turn(self, self.flash_lanes, called, self.flash_dispatcher.run)
+
+    def clientside_callback(self, clientside_function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Declare a clientside callback, as :meth:`dash.Dash.clientside_callback` does. It takes no service."""
+        refuse_clientside_service(kwargs)
+        return super().clientside_callback(clientside_function, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def tell_transports(self) -> bool:
+        """Whether every callback goes live; if not, each declaration says for itself whether it does."""
+        return tell_transports(self.callback_map, self.callback_list)
 
     async def call_page_function(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a page's layout or title for Dash's pages router."""

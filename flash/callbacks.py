@@ -179,3 +179,21 @@ def go_live(entry: dict[str, Any], spec: dict[str, Any]) -> None:
     # Dash 4.5 would open a stream of its own.
     for kept in (entry, spec):
         kept.pop("stream", None)
+
+
+def tell_transports(callback_map: dict[str, Any], specs: list[dict[str, Any]]) -> bool:
+    """Have the renderer ask by HTTP for callbacks whose service says so, in an app where all others go live.
+
+    Args:
+        callback_map: Dash's entries by callback id.
+        specs: The declarations as the renderer gets them. Each names its transport afterwards, unless all go live.
+
+    Returns:
+        Whether all go live.
+    """
+    stored = {name: entry["callback"] for name, entry in callback_map.items() if entry.get("callback") is not None}
+    over_http = {name for name, each in stored.items() if declaration_of(each).service.transport == "http"}
+    if over_http:
+        for spec in specs:
+            spec["websocket"] = spec["output"] not in over_http
+    return not over_http

@@ -188,6 +188,38 @@ def _prevented(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any
     return args, prevented
 
 
+def served_app(server_service: Any, options: dict[str, Any], live: bool | dict[str, Any] | None) -> dict[str, Any]:
+    """The arguments of an app as Dash takes them, from its ``server_service``.
+
+    Args:
+        server_service: How its regular callbacks are asked for: ``"live"``, ``"http"`` or None.
+        options: Its arguments as Dash takes them.
+        live: Whether its pages have a live connection.
+
+    Raises:
+        ConfigurationError: They contradict each other.
+    """
+    if server_service is None:
+        return options
+    if not isinstance(server_service, str) or server_service not in get_args(Transport):
+        raise ConfigurationError(
+            "server_service says how regular callbacks are asked for: 'live', 'http', or None (as websocket_callbacks "
+            f"says); not {server_service!r}."
+        )
+    goes_live = server_service == "live"
+    if options.get("websocket_callbacks", goes_live) not in (None, goes_live):
+        raise ConfigurationError(
+            f"server_service={server_service!r} and websocket_callbacks={options['websocket_callbacks']!r} contradict "
+            "each other. Leave websocket_callbacks out."
+        )
+    if goes_live and (live is False or isinstance(live, dict) and live.get("enabled") is False):
+        raise ConfigurationError(
+            "server_service='live' needs the live connection, which live=False switches off. Leave live out, or write "
+            "server_service='http'."
+        )
+    return {**options, "websocket_callbacks": goes_live}
+
+
 def _refuse_unserved(kwargs: dict[str, Any], service: Service, asked: bool) -> None:
     if kwargs.get("background") and (asked or service.shared):
         raise ConfigurationError(

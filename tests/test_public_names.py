@@ -16,7 +16,7 @@ from flash.exceptions import ConfigurationError
 #: What Flash has in place of Dash's.
 OWN = {
     *("CeleryManager", "DiskcacheManager", "Output", "callback", "callback_context", "ctx", "dependencies"),
-    *("exceptions", "register_page"),
+    *("clientside_callback", "exceptions", "register_page"),
 }
 #: Submodules that ``import dash`` does not load; other tests of this process may have.
 LOADED_LATER = {"mcp", "testing"}
@@ -29,7 +29,9 @@ def public(module: types.ModuleType) -> set[str]:
 
 def test_every_public_name_of_dash_can_be_imported() -> None:
     assert public(dash) - public(flash) == set()
-    assert set(dash.__all__) | {"Flash", "PageContainer", "event_callback", "stream_props"} == set(flash.__all__)
+    assert set(dash.__all__) | {"Flash", "PageContainer", "Service", "event_callback", "stream_props"} == set(
+        flash.__all__
+    )
 
 
 @pytest.mark.parametrize("name", sorted(public(dash) - OWN))
@@ -47,7 +49,8 @@ def test_exceptions_are_dashs_and_flashs() -> None:
 def test_the_constructor_takes_all_that_dashs_takes() -> None:
     ours, theirs = (inspect.signature(each).parameters for each in (Flash, _dash.OriginalDash))
     assert set(theirs) <= set(ours)
-    assert set(ours) - set(theirs) == {"callback_threads", "max_content_length", "flask_compat", "live", "identify"}
+    own = {"callback_threads", "max_content_length", "flask_compat", "live", "identify", "server_service"}
+    assert set(ours) - set(theirs) == own
     assert [ours[name].default for name in theirs] == [theirs[name].default for name in theirs]
 
 

@@ -15,9 +15,9 @@ PACKAGE = Path(flash.__file__).parent
 #: From the ground up. A room is a module or a package directly under ``flash``.
 FLOORS = [
     {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
-    {"encoding", "patches", "pool"},
+    {"encoding", "patches", "pool", "storage"},
     {"answers", "callbacks", "calls", "context", "declare", "generators", "lanes", "requests", "services"},
-    {"background", "containers", "dispatch", "layout", "pages", "startup"},
+    {"background", "containers", "dispatch", "layout", "pages", "startup", "turns"},
     {"live", "server"},
     {"app"},
     {"cli", "components", "testing"},
