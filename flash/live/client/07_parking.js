@@ -10,7 +10,8 @@
      * Keeps what was set on components that are not on the page, until they are.
      *
      * Of each property the newest value and all Patches after it. Beyond its bounds the property that was set longest
-     * ago is dropped, and Patches of it are too, until it gets a full value: what they change is not there.
+     * ago is dropped, and Patches of it are too, until it gets a full value: what they change is not there. To drop a
+     * value that all tabs share is no loss: the server lays it over the trees that bring its component.
      */
     live.Parking = class Parking {
         /** @param {live.Log} log */
@@ -44,17 +45,20 @@
 
         /**
          * Keep what a message sets.
-         * @param {{payload: {componentId: string, props: Object}, components: ?boolean}} message
+         * @param {{payload: {componentId: string, props: Object}, components: ?boolean, versions: ?Object}} message
          */
-        park(message) {
-            const {componentId, props} = message.payload;
+        park({payload: {componentId, props}, components, versions = {}, state}) {
             for (const [property, value] of Object.entries(props)) {
-                this._put(componentId, property, value, Boolean(message.components));
+                const version = versions[property];
+                this._put(componentId, {property, value, components: Boolean(components), version, state});
             }
             while (this.places.size > MOST_PROPERTIES || this.characters > MOST_CHARACTERS) {
-                const [key, {componentId}] = this.places.entries().next().value;
+                const [key, {componentId, isShared}] = this.places.entries().next().value;
                 this._remove(key);
-                this._lose(key, componentId);
+                this._punch(key, componentId);
+                if (!isShared) {
+                    this._tell();
+                }
             }
         }
 
@@ -63,7 +67,13 @@
          * @param {{payload: {componentId: string, props: Object}}} message
          */
         lose({payload: {componentId, props}}) {
-            Object.keys(props).forEach(property => this._lose(keyOf(componentId, property), componentId));
+            Object.keys(props).forEach(property => this._punch(keyOf(componentId, property), componentId));
+            this._tell();
+        }
+
+        /** Forget the values that all tabs share: the server sends all of them again. */
+        forgetShared() {
+            [...this.places].filter(([, place]) => place.isShared).forEach(([key]) => this._remove(key));
         }
 
         /**
@@ -92,13 +102,14 @@
         /**
          * Forget what is kept for the components of a tree, which is newer.
          * @param {*} tree
+         * @param {?number} state The version for which it was made; shared values may be newer.
          */
-        replace(tree) {
+        replace(tree, state = 0) {
             if (this.places.size + this.holes.size === 0) {
                 return;
             }
             const ids = idsIn(tree, new Set());
-            const isReplaced = ({componentId}) => ids.has(live.textOfId(componentId));
+            const isReplaced = ({componentId, version = 0}) => ids.has(live.textOfId(componentId)) && version <= state;
             [...this.places].filter(([, place]) => isReplaced(place)).forEach(([key]) => this._remove(key));
             [...this.holes].filter(([, hole]) => isReplaced(hole)).forEach(([key]) => this.holes.delete(key));
         }
@@ -125,38 +136,45 @@
                 }
             }
             taken.sort((one, other) => one.order - other.order);
-            return taken.map(({property, value, components}) => ({
+            return taken.map(({property, value, components, version, state}) => ({
                 type: "set_props",
                 payload: {componentId, props: {[property]: value}},
                 components,
+                versions: version === undefined ? undefined : {[property]: version},
+                state,
             }));
         }
 
-        _put(componentId, property, value, components) {
+        _put(componentId, {property, value, components, version, state}) {
             const key = keyOf(componentId, property);
             if (!live.patch.isPatch(value)) {
                 this._remove(key);
             }
             const place = this.places.get(key) || this._newPlace(key, componentId);
             const characters = JSON.stringify(value).length;
-            place.kept.push({property, value, components, order: this.order++});
+            place.kept.push({property, value, components, version, state, order: this.order++});
+            place.isShared = version !== undefined;
+            place.version = version;
             place.characters += characters;
             this.characters += characters;
         }
 
         _newPlace(key, componentId) {
-            const place = {componentId, kept: [], characters: 0};
+            const place = {componentId, kept: [], characters: 0, isShared: false};
             this.places.set(key, place);
             this.ids.set(componentId, (this.ids.get(componentId) || 0) + 1);
             return place;
         }
 
-        _lose(key, componentId) {
-            this.log.warn("too much was sent for components that are not on the page; the oldest is dropped.");
+        _punch(key, componentId) {
             this.holes.set(key, {componentId});
             if (this.holes.size > MOST_HOLES) {
                 this.holes.delete(this.holes.keys().next().value);
             }
+        }
+
+        _tell() {
+            this.log.warn("too much was sent for components that are not on the page; the oldest is dropped.");
             this.onloss();
         }
 

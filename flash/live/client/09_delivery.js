@@ -30,9 +30,10 @@
          * @param {live.Worker} parts.worker
          * @param {live.Renderer} parts.renderer
          * @param {live.Carrier} parts.carrier
+         * @param {live.Shared} parts.shared
          */
-        constructor({window, log, tasks, worker, renderer, carrier}) {
-            Object.assign(this, {window, log, tasks, worker, renderer, carrier});
+        constructor({window, log, tasks, worker, renderer, carrier, shared}) {
+            Object.assign(this, {window, log, tasks, worker, renderer, carrier, shared});
             this.parking = new live.Parking(log);
             this.lookout = new live.Lookout(window, () => this._unpark());
             this.queue = [];
@@ -52,6 +53,7 @@
             /** Called when messages were dropped. */
             this.onloss = () => {};
             this.parking.onloss = () => this.onloss();
+            shared.onshow = message => this.push(message);
         }
 
         /**
@@ -60,7 +62,7 @@
          */
         push(message) {
             if (message.type === "callback_response" && this.givenUp.delete(message.requestId)) {
-                this._asPushes(message.payload).forEach(push => this.push(push));
+                this._asPushes(message).forEach(push => this.push(push));
                 return;
             }
             this.queue.push(message);
@@ -101,7 +103,7 @@
         }
 
         /** What an answer holds, as pushes: the renderer waits for it no more. */
-        _asPushes({status, data, message}) {
+        _asPushes({payload: {status, data, message}, state}) {
             if (status === "error") {
                 this.log.error(message);
             }
@@ -110,7 +112,14 @@
                 type: "set_props",
                 payload: {componentId, props},
                 components: JSON.stringify(props).includes('"namespace"'),
+                state,
             }));
+        }
+
+        /** Forget the values that all tabs share: the server sends all of them again. */
+        forgetShared() {
+            this.queue = this.queue.map(withoutShared).filter(message => message !== null);
+            this.parking.forgetShared();
         }
 
         /** Go on in the next task, if there is something to do. */
@@ -158,7 +167,7 @@
                     return this._place(message);
                 }
                 this.queue.shift();
-                this.worker.post(message);
+                this.worker.post(message.type === "callback_response" ? this.shared.answer(message) : message);
                 return true;
             } catch (error) {
                 this.log.error("A message of the server could not be delivered.", error);
@@ -176,6 +185,10 @@
                 return null;
             }
             if (!this.renderer.find(componentId)) {
+                if (message.again) {
+                    this.shared.postpone(this.queue.shift());
+                    return null;
+                }
                 this.parking.park(this.queue.shift());
                 this.lookout.start();
                 return null;
@@ -188,27 +201,34 @@
         }
 
         _set(message) {
-            const {componentId, props} = message.payload;
-            if (!message.components) {
-                this.queue.shift();
-                this.worker.post(message);
-                return true;
-            }
-            if (!this.carrier.ready && this.waits < MOST_WAITS) {
+            if (message.components && !this.carrier.ready && this.waits < MOST_WAITS) {
                 this._wait();
                 return false;
             }
             this.queue.shift();
-            this.parking.replace(props);
+            const prepared = this.shared.prepare(message);
+            if (prepared === null) {
+                return null;
+            }
+            if (prepared.components) {
+                this._setTrees(prepared);
+            } else {
+                this.worker.post(prepared);
+            }
+            return true;
+        }
+
+        _setTrees(message) {
+            const {componentId, props} = message.payload;
+            this.parking.replace(props, message.state);
             if (!this.carrier.ready) {
                 this._setPlainly(message);
-                return true;
+                return;
             }
             this.waits = 0;
             this.log.guarded(`The components for ${componentId} could not be set.`, () =>
                 this.carrier.deliver(componentId, props)
             )();
-            return true;
         }
 
         /** Set components without the carrier, which does not come: they are shown, and that is all. */
@@ -308,7 +328,9 @@
         const replaced = new Set();
         const kept = [];
         for (const message of messages.slice().reverse()) {
-            kept.push(message.type === "set_props" ? withoutReplaced(message, replaced) : message);
+            // What is shown again is no newer value.
+            const isValue = message.type === "set_props" && !message.again;
+            kept.push(isValue ? withoutReplaced(message, replaced) : message);
         }
         return kept.reverse().filter(message => message !== null);
     }
@@ -322,6 +344,19 @@
                 replaced.add(place(property));
             }
         }
+        return withLeft(message, left);
+    }
+
+    function withoutShared(message) {
+        if (!message.versions) {
+            return message;
+        }
+        const left = Object.entries(message.payload.props).filter(([property]) => !(property in message.versions));
+        return withLeft(message, left);
+    }
+
+    function withLeft(message, left) {
+        const {componentId} = message.payload;
         return left.length === 0 ? null : {...message, payload: {componentId, props: Object.fromEntries(left)}};
     }
 })();

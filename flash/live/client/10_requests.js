@@ -47,9 +47,12 @@
         /**
          * The server has answered a request, or nobody waits for its answer any more.
          * @param {string} requestId
+         * @returns {?Object} The request, if it was kept.
          */
         forget(requestId) {
+            const kept = this.kept.get(requestId);
             this.kept.delete(requestId);
+            return kept ? kept.message : null;
         }
 
         /** @returns {Object[]} The messages to send after a new link has opened, in their order. */

@@ -11,7 +11,9 @@ function page(...ids) {
     const worker = new live.Worker(log);
     const carrier = new live.Carrier("_flash_carrier", renderer, worker);
     const tasks = new live.Macrotasks(window);
-    const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
+    const hands = new live.Hands(window, log);
+    const shared = new live.Shared({window, log, tasks, renderer, hands, inputs: new live.Inputs([])});
+    const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier, shared});
     worker.onmessage = message => {
         if (message.type === "callback_request") {
             delivery.mount();

@@ -168,10 +168,13 @@ class FakeDocument extends EventTarget {
         this.body = new FakeElement(this);
         this.adoptedStyleSheets = [];
         this.config = {end_id: "signed"};
+        /** What has an id, by it. */
+        this.elements = new Map();
+        this.activeElement = null;
     }
 
     getElementById(id) {
-        return id === "_dash-config" ? {textContent: JSON.stringify(this.config)} : null;
+        return id === "_dash-config" ? {textContent: JSON.stringify(this.config)} : this.elements.get(id) || null;
     }
 
     createElement() {
@@ -259,7 +262,7 @@ class FakeWindow extends EventTarget {
         this.Date = {now: () => clock.now + clock.wrongBy};
         this.performance = {now: () => clock.now};
         this.Math = {random: () => this.chance};
-        Object.assign(this, {crypto: globalThis.crypto, AbortController, Headers});
+        Object.assign(this, {crypto: globalThis.crypto, AbortController, Headers, Response});
         this.setTimeout = (called, milliseconds) => clock.setTimeout(called, milliseconds);
         this.clearTimeout = id => clock.clearTimeout(id);
         this.requestAnimationFrame = called => this.frames.push(called) && called;
@@ -303,8 +306,10 @@ class FakeWindow extends EventTarget {
         if (answer === null || answer === undefined) {
             throw new TypeError("Failed to fetch");
         }
-        const {status, body, type = "basic"} = answer;
-        return {status, type, ok: status >= 200 && status < 300, json: async () => body};
+        const {status, body, headers = {}, type = "basic"} = answer;
+        const json = async () => JSON.parse(JSON.stringify(body));
+        const response = {status, type, ok: status >= 200 && status < 300, json, headers: new Headers(headers)};
+        return Object.assign(response, {clone: () => response});
     }
 
     get socket() {

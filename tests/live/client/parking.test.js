@@ -91,3 +91,28 @@ test("a tree replaces what is kept for the components in it, and only that", () 
     const patched = setProps("kid", {y: patch(["Append", [], {value: 1}])});
     assert.equal(place.withoutTorn(patched), patched);
 });
+
+test("values that all tabs share are dropped without a word, and keep their version", () => {
+    const {window, parking: place} = parking();
+    let losses = 0;
+    place.onloss = () => (losses += 1);
+    for (let n = 0; n < 1001; n += 1) {
+        place.park({...setProps(`id${n}`, {x: n}), versions: {x: n + 1}, state: 5});
+    }
+    assert.deepEqual([place.holds("id0"), losses, window.said], [false, 0, []]);
+    const added = patch(["Add", [], {value: 1}]);
+    assert.equal(place.withoutTorn({...setProps("id0", {x: added}), versions: {x: 2000}}), null);
+    const [{versions, state}] = place.take("id7");
+    assert.deepEqual([versions, state], [{x: 8}, 5]);
+    place.park(setProps("regular", {x: 1}));
+    place.forgetShared();
+    assert.deepEqual([...place.ids.keys()], ["regular"]);
+});
+
+test("a tree does not replace shared values that are newer than it", () => {
+    const {parking: place} = parking();
+    place.park({...setProps("one", {x: 1}), versions: {x: 4}});
+    place.park({...setProps("two", {x: 1}), versions: {x: 6}});
+    place.replace({children: [component("one"), component("two")]}, 5);
+    assert.deepEqual([...place.ids.keys()], ["two"]);
+});

@@ -5,7 +5,7 @@
     /**
      * Put the parts together and connect.
      * @param {Window} window
-     * @param {Object} config `{socket, live, callbacks, carrier, indicator, onGap, retry}`, by the server.
+     * @param {Object} config `{socket, live, callbacks, carrier, indicator, onGap, retry, shared}`, by the server.
      * @returns {live.Client}
      */
     live.start = function (window, config) {
@@ -16,24 +16,32 @@
         const worker = new live.Worker(log);
         const carrier = new live.Carrier(config.carrier, renderer, worker);
         const tasks = new live.Macrotasks(window);
-        const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier});
+        const hands = new live.Hands(window, log);
+        const inputs = new live.Inputs(config.shared || []);
+        const shared = new live.Shared({window, log, tasks, renderer, hands, inputs});
+        const delivery = new live.Delivery({window, log, tasks, worker, renderer, carrier, shared});
         const posts = () => new live.Posts(window, `${config.live}/send`);
         const tickets = new live.Tickets(window, config.live);
-        const shared = new live.SharedStream(window, log, config.live);
+        const stream = new live.SharedStream(window, log, config.live);
         const transports = {
             websocket: () => new live.Socket(window, log, socketUrl(window, config), posts()),
-            fallback: () => new live.Fallback(window, shared, posts()),
+            fallback: () => new live.Fallback(window, stream, posts()),
         };
         const link = new live.Link({window, log, state, tickets, transports});
-        const client = new live.Client({window, config, rendererId, state, renderer, worker, carrier, delivery, link});
+        const parts = {window, config, rendererId, state, renderer, worker, carrier, shared, delivery, link};
+        const client = new live.Client(parts);
 
         live.connection = state;
         state.onretry = () => link.retry();
         delivery.onloss = () => state.change({recovered: false});
         worker.install(window);
         live.nameHttpCallbacks(window, config.callbacks, rendererId, () => client.identity);
+        if (!inputs.empty) {
+            live.readHttpAnswers(window, config.callbacks, shared, log);
+            hands.start();
+        }
         show(window, config, state);
-        new live.Presence({window, log, state, link, shared, delivery}).start();
+        new live.Presence({window, log, state, link, shared: stream, delivery}).start();
         link.start();
         return client;
     };

@@ -27,6 +27,7 @@
          * @param {live.Renderer} parts.renderer
          * @param {live.Worker} parts.worker
          * @param {live.Carrier} parts.carrier
+         * @param {live.Shared} parts.shared
          * @param {live.Delivery} parts.delivery
          * @param {live.Link} parts.link
          */
@@ -63,7 +64,8 @@
                 greeting.endId = endId;
             }
             if (!this.identity) {
-                return {type: "hello", ...greeting};
+                const {state} = this.shared;
+                return state ? {type: "hello", ...greeting, state} : {type: "hello", ...greeting};
             }
             const resume = {type: "resume", ...greeting, ...this.identity, received: this.receipts.take()};
             return ticket ? {...resume, ticket} : resume;
@@ -87,7 +89,11 @@
 
         /** Messages were lost. What waits for them is told, and what can begin anew does. */
         _closeGap() {
-            this.requests.lose(this.config.retry || []).forEach(request => this._fail(request, LOST));
+            const {retry = []} = this.config;
+            const lost = this.requests.lose(retry);
+            const unsent = this.requests.unanswered().filter(({payload}) => !retry.includes(payload.output));
+            this.delivery.forgetShared();
+            [...lost, ...this.shared.gap(lost, unsent)].forEach(request => this._fail(request, LOST));
             this.delivery.restart();
             this.state.gap();
         }
@@ -104,11 +110,21 @@
                         this.carrier.park(message);
                         break;
                     }
-                    this._send(message);
+                    this._ask(message);
                     break;
                 case "get_props_response":
                     this._send(message);
                     break;
+            }
+        }
+
+        _ask(message) {
+            const request = this.shared.ask(message);
+            if (request === null) {
+                const {requestId} = message;
+                this.delivery.push({type: "callback_response", requestId, payload: {status: "prevent_update"}});
+            } else {
+                this._send(request);
             }
         }
 
@@ -146,8 +162,11 @@
                     this.link.send({type: "heartbeat_ack", received: this.receipts.take()});
                     break;
                 case "callback_response":
-                    this.requests.forget(message.requestId);
+                    this.shared.end(this.requests.forget(message.requestId), this.requests.unanswered());
                     this.delivery.push(message);
+                    break;
+                case "changed":
+                    this.shared.settle(message.payload);
                     break;
                 case "set_props":
                 case "get_props_request":
@@ -160,6 +179,7 @@
         /** Answer a request that the server will not answer. */
         _fail(request, message) {
             this.requests.forget(request.requestId);
+            this.shared.end(request, this.requests.unanswered());
             if (request.type === "callback_request") {
                 const payload = {status: "error", message};
                 this.delivery.push({type: "callback_response", requestId: request.requestId, payload});
