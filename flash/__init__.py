@@ -3,9 +3,10 @@
     from flash import Flash, Input, Output, callback, html
 
 Every public name of :mod:`dash` can be imported from here. Flash's own are :class:`Flash`, :func:`PageContainer`,
-:class:`Service`, :func:`event_callback` and :func:`stream_props`. In place of Dash's, and able to do all that they can,
-are :func:`callback`, :func:`clientside_callback`, :data:`ctx`, :class:`Output`, :func:`register_page` and the background
-managers.
+:class:`Service`, :func:`callback_shared`, :func:`event_callback` and :func:`stream_props`. In place of Dash's, and able
+to do all that they can,
+are :func:`callback`, :func:`clientside_callback`, :data:`ctx`, :class:`Output`, :func:`register_page` and the
+background managers.
 """
 
 from functools import partial as _partial
@@ -33,7 +34,8 @@ from .live.events import stream_props as stream_props
 from .server.backend import backend_of as _backend_of
 from .server.notebook import notebook_servers as _notebook_servers
 from .services import Service as Service
+from .shared.declare import callback_shared as callback_shared
 
 _dash.install(_partial(_notebook_servers, backend_of=_backend_of))
 
-__all__ = [*_dash_names, "Flash", "PageContainer", "Service", "event_callback", "stream_props"]
+__all__ = [*_dash_names, "Flash", "PageContainer", "Service", "callback_shared", "event_callback", "stream_props"]

@@ -15,7 +15,6 @@ from .calls import call
 from .containers import fill_containers
 from .declare import declare, refuse_clientside_service
 from .dispatch import Dispatcher
-from .encoding import dumps
 from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
 from .lanes import Lanes
@@ -26,12 +25,13 @@ from .live.serve import LiveEndpoint
 from .live.settings import live_settings
 from .pages import resolve_page
 from .pool import Pool, awaited_or_run
-from .requests import call_of
+from .requests import body_of, call_of
 from .server.backend import FlashBackend, backend_for, kind_of
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
 from .server.threads import run_plain_functions_in
 from .services import served_app
+from .shared.shared import Shared
 from .startup import Setup, call_page_function
 from .turns import run_in_turn
 
@@ -102,6 +102,7 @@ class Flash(LiveApp):
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
         self.flash_lanes = Lanes()
+        self.flash_shared = Shared(self)
         self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
@@ -231,8 +232,13 @@ class Flash(LiveApp):
     async def serve_layout(self) -> Any:
         """Answer the renderer's request for the layout."""
         self.declare_carrier()
+        client = await self.client_of_page()
         layout = await resolve_served_layout(self)
-        return self.backend.make_response(await self.flash_chores.run(dumps, layout), content_type="application/json")
+        headers = self.flash_live.shared.headers(client)  # Before it is encoded: it may hold newer values.
+        body = await self.flash_chores.run(self.encode, layout, client)
+        response = self.backend.make_response(body, content_type="application/json")
+        response.headers.update(headers)
+        return response
 
     async def render_index(self) -> str:
         """The index page for the current request, hooks, titles and descriptions awaited."""
@@ -264,11 +270,12 @@ class Flash(LiveApp):
         Returns:
             On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
         """
-        request = call_of(stored, values, outputs, context)
-        return awaited_or_run(self._run_to_text(request))
+        called = call_of(stored, values, outputs, context)
+        called.body = body_of(called.declaration.callback_id, context)
+        return awaited_or_run(self._run_to_text(called))
 
-    async def _run_to_text(self, request: Any) -> str:
-        return (await self._run_in_turn(request)).decode()
+    async def _run_to_text(self, called: Any) -> str:
+        return (await self._answer_once(called)).decode()
 
     def callback(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """Declare a callback of this app. See :func:`flash.callback`."""
@@ -277,10 +284,15 @@ class Flash(LiveApp):
     async def answer(self, called: Any) -> bytes:
         """Run a callback for the HTTP route or the live connection, and return the JSON that answers it."""
         if called.declaration.streaming is not None:
+            await self.authorize(called)
             return await self.flash_live.streams.answer(called)
-        return await self._run_in_turn(called)
+        return await self._answer_once(called)
 
-    async def _run_in_turn(self, called: Any) -> bytes:
+    async def _answer_once(self, called: Any) -> bytes:
+        if called.declaration.service.shared:
+            await self.identify_requester(called.context)
+            return await self.flash_shared.answer(called)
+        await self.authorize(called)
         return await run_in_turn(self, self.flash_lanes, called, self.flash_dispatcher.run)
 
     def clientside_callback(self, clientside_function: Any, *args: Any, **kwargs: Any) -> Any:

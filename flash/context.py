@@ -25,6 +25,7 @@ class Requester:
         remote: The address of the browser, as the server sees it.
         origin: The page's origin.
         websocket: What ``ctx.websocket`` is.
+        changes: The page's numbers of its changes of shared properties, by ``id.property``.
     """
 
     client: Client
@@ -35,6 +36,7 @@ class Requester:
     remote: str | None = None
     origin: str | None = None
     websocket: Any = None
+    changes: dict[str, int] | None = None
 
 
 class CallbackContext(_dash.CallbackContext):

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from .app import Flash
 
 BACKGROUND_THREADS = 4
+
+#: Makes of a call's answer what its caller wants.
+Finish = Callable[[Call, Answer], Any]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -84,8 +88,12 @@ class Dispatcher:
 
     # From a call to an answer.
 
-    async def run(self, request: Call) -> bytes:
+    async def run(self, request: Call, finish: Finish | None = None) -> Any:
         """Run a callback and return the JSON that answers it.
+
+        Args:
+            request: The call.
+            finish: What makes of the answer what is returned instead; where a large one would be encoded, in the pool.
 
         Raises:
             PreventUpdate: Nothing is to be updated.
@@ -94,6 +102,7 @@ class Dispatcher:
         declaration = request.declaration
         if declaration.streaming is not None:
             return await self._run_to_end(request)
+        request.finish = finish or self._to_bytes
         await self._begin(request)
         if declaration.is_async and not declaration.runs_in_manager:
             awaitable = _dash.await_function(declaration.func, *request.args, **request.kwargs)
@@ -140,7 +149,8 @@ class Dispatcher:
         Raises:
             InvalidCallbackReturnValue: A value has no JSON form.
         """
-        return await self.encode_by(request, answer, dumps, answer.response)
+        encode = partial(self.app.encode, client=request.context.get("client"))
+        return await self.encode_by(request, answer, encode, answer.response)
 
     async def encode_by(self, request: Call, answer: Answer, encode: Callable[[T], R], value: T) -> R:
         """The same for a part of the answer, by a function of the caller's."""
@@ -199,7 +209,7 @@ class Dispatcher:
         for namespace, hook in self.app.custom_data_functions:
             context.custom_data[namespace] = await call(self.pool, hook, context)
 
-    async def _answer_awaitable(self, request: Call, awaitable: Awaitable[Any]) -> bytes:
+    async def _answer_awaitable(self, request: Call, awaitable: Awaitable[Any]) -> Any:
         try:
             value = await awaitable
         except PreventUpdate:
@@ -210,12 +220,12 @@ class Dispatcher:
             value = await self._recover(request.declaration, error)
         return await self._answer_off_loop(request, value)
 
-    async def _answer_off_loop(self, request: Call, value: Any) -> bytes:
+    async def _answer_off_loop(self, request: Call, value: Any) -> Any:
         if is_light(value):
             return self._answer(request, value)
         return await self.pool.run(self._answer, request, value)
 
-    def _run_in_thread(self, request: Call) -> bytes | _Raised | _Waiting:
+    def _run_in_thread(self, request: Call) -> Any:
         """Call a plain function and encode what it returns, in one visit to the pool."""
         declaration = request.declaration
         try:
@@ -232,7 +242,7 @@ class Dispatcher:
             return _Waiting(value)
         return self._answer(request, value)
 
-    def _run_in_manager(self, request: Call) -> bytes | _Raised | _Waiting:
+    def _run_in_manager(self, request: Call) -> Any:
         """Start, poll or cancel a background job: all that touches the manager, in one visit to its own pool."""
         if request.declaration.is_cancel:
             return self._run_in_thread(request)
@@ -273,16 +283,19 @@ class Dispatcher:
 
     def _answer(
         self, request: Call, value: Any, response: dict[str, Any] | None = None, has_update: bool = False
-    ) -> bytes:
-        """The JSON of a result. What it sets besides its outputs is pushed, or goes along."""
-        answer = answer_of(self.app, request, value, response, has_update)
+    ) -> Any:
+        """What is made of a result: its JSON, if nothing else is asked for."""
+        return request.finish(request, answer_of(self.app, request, value, response, has_update))
+
+    def _to_bytes(self, request: Call, answer: Answer) -> bytes:
+        """The JSON of an answer. What it sets besides its outputs is pushed, or goes along."""
         client = request.context.get("client")
         if client is not None and client.live:
             for component_id, props in answer.pushed:
                 client.set_props(component_id, props)
         else:
             answer.merge_pushed()
-        return encode_part(request, answer, dumps, answer.response)
+        return encode_part(request, answer, partial(self.app.encode, client=client), answer.response)
 
     def _item(self, request: Call, value: Any, recovered: bool) -> Answer:
         """The answer of one value of a stream, and what ``set_props`` has gathered since the last."""

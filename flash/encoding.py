@@ -8,6 +8,8 @@ bytes mean the same; ``tests/test_encoding.py`` holds the two against each other
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,12 +21,13 @@ _LIGHT_NODES = 64
 _LIGHT_TEXT = 8192
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: Any, component: Callable[[Any], dict[str, Any]] | None = None) -> bytes:
     """Encode a component tree, a figure, or any value that a property can have, as Dash's ``to_json`` does.
 
     Args:
         value: Components, figures, ``Patch``, NumPy and pandas objects, dates, decimals, images and plain values, in
             any nesting. NaN and infinities become ``null``.
+        component: Writes one level of a component; None: as its class does.
 
     Raises:
         TypeError: Something in it has no JSON form.
@@ -34,7 +37,8 @@ def dumps(value: Any) -> bytes:
         b'{"children":{"props":{"children":"hi"},"type":"Div","namespace":"dash_html_components"}}'
     """
     try:
-        return orjson.dumps(value, default=_encode_unknown, option=orjson.OPT_NON_STR_KEYS)
+        default = _encode_unknown if component is None else partial(_encode_unknown, component=component)
+        return orjson.dumps(value, default=default, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         # Dash's own way decides what cannot be encoded, and with which error.
         return _dash.dash_json(value).encode()
@@ -68,10 +72,10 @@ def is_light(value: Any) -> bool:
     return True
 
 
-def _encode_unknown(value: Any) -> Any:
+def _encode_unknown(value: Any, component: Callable[[Any], dict[str, Any]] = _dash.component_json) -> Any:
     """One level of what orjson does not know; it goes on with what comes back."""
     if isinstance(value, _dash.Component):
-        return _dash.component_json(value)
+        return component(value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.floating):
         return float(value)

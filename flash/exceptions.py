@@ -6,6 +6,7 @@
       · SetupPending            the app cannot be set up yet (its layout fails); answered with 503
       · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415, 429)
       · CallbackValueError      a callback returned, or a stream yielded, what cannot be sent; also a TypeError
+      · CallbackFailed          a shared callback has failed, perhaps in another process; the log there has the rest
       · PoolFull                more plain calls wait than the pool accepts; answered with 503
 
 Each message says what was wrong, where, and what to write instead. Errors of Dash's own stay Dash's
@@ -62,6 +63,10 @@ class RequestRefused(FlashError):
 
 class CallbackValueError(FlashError, TypeError):
     """A callback returned, or a stream yielded, something that cannot be sent to the page."""
+
+
+class CallbackFailed(FlashError):
+    """A shared callback has failed. The text is for the page: it holds the id of the error in the log."""
 
 
 class PoolFull(FlashError):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 MARK = "__dash_patch_update"
+_PATCH_BEGINS = b'{"__dash_patch_update"'
 
 Location = list[str | int]
 
@@ -16,6 +17,11 @@ Location = list[str | int]
 def is_patch(update: Any) -> bool:
     """Whether the JSON form of an update is that of a ``Patch``."""
     return isinstance(update, dict) and MARK in update
+
+
+def is_patch_json(json: bytes) -> bool:
+    """Whether the JSON text of an update, as Flash writes it, is that of a ``Patch``."""
+    return json.startswith(_PATCH_BEGINS)
 
 
 def joined(earlier: Any, later: Any) -> Any:

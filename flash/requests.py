@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Call:
-    """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments."""
+    """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments.
+
+    ``body`` is the request, and ``requester`` who has sent it over the live connection.
+    """
 
     declaration: Declaration
     context: Any
@@ -27,6 +30,14 @@ class Call:
     args: list[Any]
     kwargs: dict[str, Any]
     packages: set[str] = field(default_factory=_dash.registered_packages)
+    body: dict[str, Any] = field(default_factory=dict)
+    requester: Requester | None = None
+    finish: Callable[[Call, Any], Any] = field(default=lambda call, answer: answer)
+
+    @property
+    def changes(self) -> dict[str, int] | None:
+        """The page's numbers of its changes, by ``id.property``, as Flash's client gives them."""
+        return self.requester.changes if self.requester is not None else None
 
 
 def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
@@ -39,6 +50,7 @@ def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
         context = app.callback_context(body, requester)
         stored = app.stored_callback(context, body)
         called = call_of(stored, app.callback_values(context), context.outputs_list, context)
+        called.body, called.requester = body, requester
     except Exception as error:
         # None of the user's code has run: what fails here is what the client sent.
         raise RequestRefused(400, "The request does not fit its callback.") from error
@@ -52,6 +64,17 @@ def call_of(stored: Callable[..., Any], values: list[Any], outputs: Any, context
     declaration = declaration_of(stored)
     args, kwargs = _dash.validate_callback_body(declaration, values, outputs)
     return Call(declaration, context, outputs, args, kwargs)
+
+
+def body_of(callback_id: str, context: Any) -> dict[str, Any]:
+    """The request behind a context that Dash has made."""
+    return {
+        "output": callback_id,
+        "outputs": context.outputs_list,
+        "inputs": context.inputs_list,
+        "state": context.states_list,
+        "changedPropIds": [each["prop_id"] for each in context.triggered_inputs],
+    }
 
 
 def check_body(body: Any) -> None:

@@ -136,6 +136,10 @@ class Setup:
                 app.validation_layout = None if app.config.suppress_callback_exceptions else tree
             if app.backend.page_setup is not None:
                 await app.backend.page_setup()
+            app.flash_shared.declare()
+        await app.flash_shared.start(
+            [app.validation_layout or (tree if callable(app.declared_layout) else app.declared_layout)]
+        )
         _warn_of_other_apps(app)
         _serving.add(app)
 

@@ -6,14 +6,16 @@ import secrets
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dash import Input, dcc
 from dash.exceptions import PreventUpdate
-from quart import has_request_context
+from quart import has_request_context, request
 
 from .. import _dash
 from ..callbacks import declaration_of
 from ..context import Requester
+from ..shared.app import SharedApp
 from .clients import Client, Clients
 from .script import CARRIER, script_element, script_name, serve_script
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from .live import Live
 
 
-class LiveApp(_dash.DashSeam):
+class LiveApp(SharedApp):
     """The part of :class:`flash.Flash` that is about the live connection."""
 
     flash_live: Live
@@ -163,11 +165,28 @@ class LiveApp(_dash.DashSeam):
 
     async def identify_requester(self, context: Any) -> None:
         """Say in a callback's context who its client is. Over the live connection that is known from its handshake."""
+        if context.get("identified"):
+            return
+        context.identified = True
         if context.get("client") is None:  # Asked for by Dash's MCP server.
             context.client = _passing(context)
         over_http = context.get("dash_websocket") is None and has_request_context()
         if over_http and self.flash_live.guard.knows_users:
             self._hold_against(context, await self.flash_live.guard.user())
+
+    async def client_of_page(self) -> Client:
+        """Who asks for a layout: a client of this one request, before its page has a live connection."""
+        address = urlsplit(request.headers.get("Referer", ""))
+        client = Client(
+            secrets.token_urlsafe(16),
+            address=request.remote_addr,
+            headers=dict(request.headers.items()),
+            cookies=dict(request.cookies.items()),
+            path=address._replace(scheme="", netloc="").geturl(),
+        )
+        if self.flash_live.guard.knows_users:
+            client.user = await self.flash_live.guard.user()
+        return client
 
     def _hold_against(self, context: Any, user: str | None) -> None:
         """Let an HTTP request of a user speak for a tab only if the tab is the user's, or that of nobody yet."""

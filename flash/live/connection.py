@@ -14,7 +14,7 @@ from .clients import Client
 from .eager import begin
 from .heartbeat import Heartbeat
 from .link import Link, LinkLost, WorkerLink
-from .outbox import Message, Outbox, join, update_of
+from .outbox import Message, Outbox, join
 from .protocol import CloseCode
 from .rate import Rate
 from .requests import Requests
@@ -288,7 +288,7 @@ class Connection:
 
     def set_props(self, component_id: str | dict[str, Any], props: dict[str, Any]) -> None:
         """Send new values of properties. From any thread."""
-        self.live.sending.send(self, [update_of(component_id, props)])
+        self.live.sending.send(self, [self.live.sending.update(component_id, props, self.client)])
 
     def show_error(self, text: str) -> None:
         """Tell the page of an error that no request waits for; it shows it while debugging."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .outbox import Update
@@ -28,6 +28,19 @@ class Entry:
         self.update = update
 
 
+class Action:
+    """What is to happen on the loop in its turn.
+
+    Attributes:
+        run: Called then.
+    """
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
+
+
 class Inbox:
     """A queue that any thread may fill and the loop empties.
 
@@ -41,7 +54,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Entry | Action] = deque()
         self._last: dict[str, Entry] = {}
         self.added = 0
         self.taken = 0
@@ -61,6 +74,16 @@ class Inbox:
                 self._add(connection, update)
             return was_empty and bool(self._entries)
 
+    def put_action(self, action: Callable[[], None]) -> bool:
+        """Let a function wait for its turn. Returns as :meth:`put` does."""
+        with self._lock:
+            was_empty = not self._entries
+            self._entries.append(Action(action))
+            self.added += 1
+            # Nothing that comes later may go ahead of it.
+            self._last.clear()
+            return was_empty
+
     def _add(self, connection: Connection | None, update: Update) -> None:
         last = self._last.get(update.component)
         if (
@@ -76,13 +99,13 @@ class Inbox:
         self.added += 1
         self._last[update.component] = entry
 
-    def take(self) -> Entry | None:
+    def take(self) -> Entry | Action | None:
         """The next update; None when none waits."""
         with self._lock:
             if not self._entries:
                 return None
             entry = self._entries.popleft()
             self.taken += 1
-            if self._last.get(entry.update.component) is entry:
+            if isinstance(entry, Entry) and self._last.get(entry.update.component) is entry:
                 del self._last[entry.update.component]
             return entry

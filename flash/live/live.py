@@ -24,6 +24,7 @@ from .presence import Presence
 from .protocol import CloseCode
 from .sending import Sending
 from .settings import LiveSettings
+from .shared import SharedTabs
 from .streams import Streams
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Live:
         self.epoch = secrets.token_hex(8)
         self.presence = Presence(self)
         self.sending = Sending(self)
+        self.shared = SharedTabs(self, app.flash_shared)
         #: Whether code has asked for the clients or pushed: from then on pages open a connection.
         self.used = False
         self.stopping = False
@@ -87,6 +89,11 @@ class Live:
             raise RuntimeError("No client has connected yet.")
         return self._loop
 
+    @property
+    def has_loop(self) -> bool:
+        """Whether a client has connected."""
+        return self._loop is not None
+
     def begin(self) -> None:
         """Learn the loop, from a task that serves a connection, and watch for the end of its server."""
         loop = asyncio.get_running_loop()
@@ -95,6 +102,7 @@ class Live:
             # Those of a loop that has ended, as test clients have one each.
             self.clients.clear()
             self.sending = Sending(self)
+            self.shared.clear()
         stop = self._stop_event()
         if stop is not None and stop is not self._watched:
             self._watched = stop
@@ -132,8 +140,17 @@ class Live:
 
     # Arrival.
 
-    def arrive(self, link: Link, renderer_id: str, end_id: str | None, path: str = "") -> Connection:
-        """Take in a new client.
+    def arrive(
+        self, link: Link, renderer_id: str, end_id: str | None, path: str = "", state: str | None = None
+    ) -> Connection:
+        """Take in a new client, and send it what has changed of the shared state.
+
+        Args:
+            link: Its link.
+            renderer_id: The name that Dash's renderer has given to the page.
+            end_id: The page load that the server has signed.
+            path: The path and query of the page.
+            state: What the page was told of the shared state that its layout holds.
 
         Raises:
             TooManyClients: There are too many, of its user or in all.
@@ -144,6 +161,7 @@ class Live:
         name, key = secrets.token_urlsafe(16), secrets.token_urlsafe(24)
         connection = Connection(self, name, key, renderer_id, self._signed(end_id), link, path[:_PATH])
         self.clients.add(connection.client, connection.end_id)
+        self.shared.arrived(connection.client, state)
         self.presence.tell(connection, True)
         return connection
 
@@ -173,6 +191,8 @@ class Live:
         """A client is gone."""
         self.clients.remove(connection.client, connection.end_id)
         self.presence.tell(connection, False)
+        self.shared.departed(connection.client)
+        self.app.flash_shared.forget(connection.client.id)
 
     def _signed(self, end_id: str | None) -> str | None:
         """The page load behind a token of the page, if this server has signed it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dash import Patch
@@ -38,24 +38,42 @@ class Update(Message):
         component: The id; of a dict id its JSON with sorted keys.
         values: The JSON of each value by its property.
         patches: The properties whose value is a ``Patch``.
+        versions: The versions of the properties that are shared.
+        state: The version of the shared state that components in the values hold, at least.
 
     Attributes:
         brings_components: Whether a value holds components, which others of these messages may be for.
     """
 
-    __slots__ = ("brings_components", "component", "patches", "values")
+    __slots__ = ("brings_components", "component", "patches", "state", "values", "versions")
 
-    def __init__(self, component: str, values: dict[str, bytes], patches: frozenset[str] = frozenset()) -> None:
-        super().__init__(protocol.set_props(component, values))
+    def __init__(
+        self,
+        component: str,
+        values: dict[str, bytes],
+        patches: frozenset[str] = frozenset(),
+        versions: dict[str, int] | None = None,
+        state: int | None = None,
+    ) -> None:
+        super().__init__(protocol.set_props(component, values, versions, state))
         self.component = component
         self.values = values
         self.patches = patches
+        self.versions = versions or {}
+        self.state = state
         self.brings_components = self.frame.endswith(b',"components":true}')
 
     def without(self, names: set[str]) -> Update | None:
         """The update without some properties; None when nothing is left of it."""
         values = {name: value for name, value in self.values.items() if name not in names}
-        return Update(self.component, values, self.patches - names) if values else None
+        versions = {name: version for name, version in self.versions.items() if name not in names}
+        return Update(self.component, values, self.patches - names, versions, self.state) if values else None
+
+    def merged_into(self, old: Update) -> Update:
+        """One update that does what an older one and this do in turn; this one has no Patches."""
+        kept = {name: version for name, version in old.versions.items() if name not in self.values}
+        versions = kept | self.versions
+        return Update(self.component, old.values | self.values, old.patches - self.values.keys(), versions, old.state)
 
 
 class Ledger:
@@ -189,7 +207,7 @@ class Outbox:
         assert isinstance(old, Update)
         merged = message
         if added := message.values.keys() ^ old.values.keys():
-            merged = Update(message.component, old.values | message.values, old.patches - message.values.keys())
+            merged = message.merged_into(old)
         for name in added & message.values.keys():
             self._places.setdefault((message.component, name), []).append(number)
             self._since.setdefault((message.component, name), self.sent)
@@ -339,12 +357,23 @@ def join(messages: list[Message]) -> bytes:
     return b"[%b]" % b",".join([message.frame for message in messages])
 
 
-def update_of(component_id: str | dict[str, Any], props: dict[str, Any]) -> Update:
+def update_of(
+    component_id: str | dict[str, Any],
+    props: dict[str, Any],
+    encode: Callable[[Any], bytes] = dumps,
+    state: int | None = None,
+) -> Update:
     """The message that sets properties of a component, encoded in the calling thread.
+
+    Args:
+        component_id: The component.
+        props: The values by property.
+        encode: Encodes one value.
+        state: The version of the shared state that is laid over components, at least; None when nothing is shared.
 
     Raises:
         TypeError: A value has no JSON form.
     """
-    values = {name: dumps(value) for name, value in props.items()}
+    values = {name: encode(value) for name, value in props.items()}
     patches = frozenset(name for name, value in props.items() if isinstance(value, Patch))
-    return Update(_dash.stringify_id(component_id), values, patches)
+    return Update(_dash.stringify_id(component_id), values, patches, state=state)

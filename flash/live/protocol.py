@@ -40,6 +40,9 @@ Name = Annotated[str, msgspec.Meta(max_length=256)]
 #: A signed ticket.
 TicketText = Annotated[str, msgspec.Meta(max_length=8192)]
 
+#: What a page was told of the shared state that its layout holds.
+StateText = Annotated[str, msgspec.Meta(max_length=256)]
+
 # Messages of the client.
 
 
@@ -55,6 +58,7 @@ class Hello(ClientMessage, tag="hello"):
     endId: Name | None = None
     path: str = ""
     attempt: int = 0
+    state: StateText | None = None
 
 
 class Resume(ClientMessage, tag="resume"):
@@ -83,6 +87,7 @@ class CallbackRequest(ClientMessage, tag="callback_request"):
     requestId: Name
     payload: dict[str, Any]
     rendererId: Name = ""
+    changes: dict[str, int] | None = None
 
 
 class GetPropsResponse(ClientMessage, tag="get_props_response"):
@@ -189,12 +194,23 @@ def ack(request_id: str) -> bytes:
     return b'{"type":"ack","requestId":%b}' % orjson.dumps(request_id)
 
 
-def answered(request_id: str, data: bytes) -> bytes:
-    """A callback's answer, from the JSON that :meth:`flash.dispatch.Dispatcher.run` gave."""
-    return b'{"type":"callback_response","requestId":%b,"payload":{"status":"ok","data":%b}}' % (
+def answered(request_id: str, data: bytes, state: int | None = None) -> bytes:
+    """A callback's answer.
+
+    Args:
+        request_id: The request.
+        data: The JSON that :meth:`flash.dispatch.Dispatcher.run` gave.
+        state: The version of the shared state that its components hold, at least; None when nothing is shared.
+    """
+    return b'{"type":"callback_response","requestId":%b,"payload":{"status":"ok","data":%b}%b}' % (
         orjson.dumps(request_id),
         data,
+        _state(state if state is not None and holds_components(data) else None),
     )
+
+
+def _state(version: int | None) -> bytes:
+    return b"" if version is None else b',"state":%d' % version
 
 
 def prevented(request_id: str) -> bytes:
@@ -212,20 +228,43 @@ def failed(request_id: str, message: str) -> bytes:
     )
 
 
-def set_props(component_id: str, props: dict[str, bytes]) -> bytes:
+def set_props(
+    component_id: str, props: dict[str, bytes], versions: dict[str, int] | None = None, state: int | None = None
+) -> bytes:
     """New values for properties of one component.
 
     Args:
         component_id: The id; of a dict id its JSON with sorted keys.
         props: The JSON of each value by its property.
+        versions: The versions of those that are shared.
+        state: The version of the shared state that components in the values hold, at least; None when nothing is
+            shared.
     """
     values = b",".join([b"%b:%b" % (orjson.dumps(name), value) for name, value in props.items()])
-    components = b',"components":true' if any(holds_components(value) for value in props.values()) else b""
-    return b'{"type":"set_props","payload":{"componentId":%b,"props":{%b}}%b}' % (
+    brings = any(holds_components(value) for value in props.values())
+    return b'{"type":"set_props"%b%b,"payload":{"componentId":%b,"props":{%b}}%b}' % (
+        b',"versions":%b' % orjson.dumps(versions) if versions else b"",
+        _state(state if brings else None),
         orjson.dumps(component_id),
         values,
-        components,
+        _COMPONENTS if brings else b"",
     )
+
+
+_COMPONENTS = b',"components":true'
+
+
+def changed(component_id: str, prop: str, change: int, version: int) -> bytes:
+    """The page's change of a shared property has got its place in the order.
+
+    Args:
+        component_id: The component.
+        prop: Its property.
+        change: The page's number of the change; those before it count as placed too.
+        version: Its version; 0: it was refused.
+    """
+    payload = {"componentId": component_id, "property": prop, "change": change, "version": version}
+    return orjson.dumps({"type": "changed", "payload": payload})
 
 
 def holds_components(value: bytes) -> bool:

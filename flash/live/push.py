@@ -7,22 +7,20 @@ from typing import Any
 
 from dash import Output
 
-from .outbox import Update, update_of
-
 _FORMS = "{id: {property: value}}, Output(id, property, value), or a list of such Outputs"
 
 
-def updates_of(mods: Any) -> list[Update]:
-    """The messages that ``push_mods`` sends.
+def pairs_of(mods: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """What ``push_mods`` sets: pairs of an id and the values by property.
 
     Args:
         mods: ``{id: {property: value}}``; an ``Output`` with a value; ``{"id", "property", "value"}``; a pair
             ``(id, {property: value})``; or a list of such.
 
     Raises:
-        TypeError: It is none of these, or a value has no JSON form.
+        TypeError: It is none of these.
     """
-    return [update_of(component_id, props) for component_id, props in _pairs(mods)]
+    return list(_pairs(mods))
 
 
 def _pairs(mods: Any) -> Iterable[tuple[Any, dict[str, Any]]]:

@@ -10,11 +10,11 @@ from dash.exceptions import PreventUpdate
 
 from .. import _dash
 from ..context import Requester
-from ..exceptions import PoolFull, RequestRefused, SetupPending
+from ..exceptions import CallbackFailed, PoolFull, RequestRefused, SetupPending
+from ..failures import described
 from ..pool import serving_loop
 from . import protocol
 from .callback import LiveCallback
-from .failures import described
 from .outbox import Message
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Requests:
         frame = await self._run(request)
         await self._connection.live.sending.settled()
         self._connection.push(Message(frame))
+        self._connection.live.shared.look_again(self._connection.client)
 
     async def _run(self, request: protocol.CallbackRequest) -> bytes:
         """The frame that answers a request, whatever happens while it runs."""
@@ -92,12 +93,16 @@ class Requests:
             serving_loop.set(asyncio.get_running_loop())
             if not app.flash_setup.done:
                 await app.flash_setup.ensure()
-            return protocol.answered(request_id, await self._result(request))
+            # From before it runs: what its components hold is of this version or newer.
+            state = app.flash_shared.version
+            return protocol.answered(request_id, await self._result(request), state)
         except (PreventUpdate, _dash.WebsocketDisconnected):
             return protocol.prevented(request_id)
         except RequestRefused as refused:
             logger.warning("A live callback request was refused: %s", refused.reason)
             return protocol.failed(request_id, refused.reason)
+        except CallbackFailed as error:
+            return protocol.failed(request_id, str(error))
         except (PoolFull, SetupPending) as error:
             logger.error("A live callback request was refused: %s", error)
             return protocol.failed(request_id, "The server is busy. Try again in a moment.")
@@ -122,6 +127,7 @@ class Requests:
             remote=handshake.address,
             origin=handshake.origin,
             websocket=LiveCallback(connection),
+            changes=request.changes,
         )
         output = request.payload.get("output")
         if isinstance(output, str) and not app.allowed_live(output):

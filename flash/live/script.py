@@ -53,6 +53,7 @@ def script_element(app: LiveApp) -> str:
         "indicator": settings.indicator,
         "onGap": settings.on_gap,
         "retry": app.repeatable_callbacks(),
+        "shared": app.shared_callback_ids(),
     }
     source = f"{prefix}_flash/{script_name()}"
     return f'<script src="{html.escape(source)}" data-config="{html.escape(json.dumps(config))}"></script>\n'

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .. import _dash
 from .clients import Client
 from .connection import Connection
-from .inbox import Inbox
-from .outbox import Update
-from .push import updates_of
+from .inbox import Action, Inbox
+from .outbox import Update, update_of
+from .push import pairs_of
 
 if TYPE_CHECKING:
     from .live import Live
@@ -42,11 +45,36 @@ class Sending:
     def push(self, mods: Any, client: Client | None = None) -> None:
         """Send properties to one client, or to all. From any thread; it never waits."""
         self._live.used = True
-        updates = updates_of(mods)
-        if client is None:
-            self.send(None, updates)
-        elif client._connection is not None:
-            self.send(client._connection, updates)
+        for component_id, props in pairs_of(mods):
+            if client is None:
+                self._push_to_all(component_id, props)
+            elif client._connection is not None:
+                client._connection.set_props(component_id, props)
+
+    def _push_to_all(self, component_id: Any, props: dict[str, Any]) -> None:
+        """Send properties to all tabs. Those that are shared are a change of the state, in its order."""
+        shared = self._live.app.flash_shared
+        component = _dash.stringify_id(component_id)
+        if names := shared.places_pushed(component, props):
+            values = {name: shared.encode(props[name]) for name in names}
+            self.run(lambda: shared.push(component, values))
+            props = {name: value for name, value in props.items() if name not in names}
+        if props:
+            self.send(None, [self.update(component_id, props)])
+
+    def update(self, component_id: Any, props: dict[str, Any], client: Client | None = None) -> Update:
+        """The message that sets properties in one tab, or in all."""
+        app = self._live.app
+        return update_of(component_id, props, partial(app.encode, client=client), app.flash_shared.version)
+
+    def run(self, action: Callable[[], None]) -> None:
+        """Call a function on the loop, behind all that was sent before, by whichever thread."""
+        if not self._live.has_loop:
+            self._live.app.flash_shared.on_loop(action)  # No tab has come, so nothing was sent.
+        elif self._live.at_home and not self.inbox:
+            action()
+        elif self.inbox.put_action(action):
+            self._live.on_loop(self._soon)
 
     def send(self, connection: Connection | None, updates: list[Update]) -> None:
         """Send updates to one tab, or to all, behind all that was sent before, by whichever thread."""
@@ -63,7 +91,10 @@ class Sending:
         """Deliver what waits, for a while; then the loop has its turn."""
         until = self._live.loop.time() + _TAKING_SECONDS
         while (entry := self.inbox.take()) is not None:
-            self._deliver(entry.connection, entry.update)
+            if isinstance(entry, Action):
+                entry.run()
+            else:
+                self._deliver(entry.connection, entry.update)
             while self._waiters and self._waiters[0][0] <= self.inbox.taken:
                 _, waiter = self._waiters.popleft()
                 if not waiter.done():

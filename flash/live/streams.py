@@ -19,9 +19,9 @@ from .. import _dash
 from ..answers import Answer, Props
 from ..callbacks import Streaming
 from ..exceptions import CallbackValueError, RequestRefused
+from ..failures import described
 from .clients import Client
-from .failures import described
-from .outbox import Update, update_of
+from .outbox import Update
 
 if TYPE_CHECKING:
     from ..app import Flash
@@ -175,7 +175,11 @@ class Stream:
 
     async def _updates(self, answer: Answer, props: list[Props]) -> list[Update]:
         """The messages that set properties of an item, large ones encoded in the pool."""
-        return await self._streams.app.flash_dispatcher.encode_by(self.call, answer, _updates_of, props)
+        return await self._streams.app.flash_dispatcher.encode_by(self.call, answer, self._updates_of, props)
+
+    def _updates_of(self, props: list[Props]) -> list[Update]:
+        update = self._streams.app.flash_live.sending.update
+        return [update(component_id, values, self.client) for component_id, values in props if values]
 
     def _fail(self, error: Exception, shown: bool) -> None:
         """Tell the page: by the answer, or when that is gone, in its log of errors. Who has closed it asks no more."""
@@ -317,10 +321,6 @@ def _id_in(entry: Any) -> dict[str, Any]:
         entry = entry[0] if entry else {}
     component_id = entry.get("id")
     return component_id if isinstance(component_id, dict) else {}
-
-
-def _updates_of(props: list[Props]) -> list[Update]:
-    return [update_of(component_id, values) for component_id, values in props if values]
 
 
 def _push(client: Client, updates: list[Update]) -> None:

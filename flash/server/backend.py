@@ -93,8 +93,10 @@ class FlashBackend(_dash.DashBackend):
 
         async def dispatch() -> Any:
             called = dispatcher.read(await read_json(chores))
+            headers = app.flash_live.shared.headers(called.context.client)
             answer = await app.answer(called)
             response = called.context.dash_response.set_response(data=answer)
+            response.headers.update(headers)
             if len(answer) < SMALL_ANSWER:
                 response.timeout = None
             return response

@@ -16,8 +16,9 @@ PACKAGE = Path(flash.__file__).parent
 FLOORS = [
     {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool", "storage"},
-    {"answers", "callbacks", "calls", "context", "declare", "generators", "lanes", "requests", "services"},
+    {"answers", "callbacks", "calls", "context", "declare", "failures", "generators", "lanes", "requests", "services"},
     {"background", "containers", "dispatch", "layout", "pages", "startup", "turns"},
+    {"shared"},
     {"live", "server"},
     {"app"},
     {"cli", "components", "testing"},

@@ -78,6 +78,9 @@ class Site(Protocol):
     async def get(self, path: str) -> tuple[int, bytes]:
         """The status and body of a page, of a path below the prefix."""
 
+    async def fetch(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """The same with the headers, whose names are in lower case."""
+
 
 class Network:
     """An app that a server serves.
@@ -123,17 +126,26 @@ class Network:
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Get a page in a thread."""
+        status, _, content = await self.fetch(path)
+        return status, content
+
+    async def fetch(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Get a page and its headers in a thread."""
         request = urllib.request.Request(self.address + path, headers=self.headers)
         return await asyncio.to_thread(_fetch, request)
 
 
-def _fetch(request: urllib.request.Request) -> tuple[int, bytes]:
+def _fetch(request: urllib.request.Request) -> tuple[int, dict[str, str], bytes]:
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, response.read()
+            return response.status, _lower(response.headers), response.read()
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.read()
+            return error.code, _lower(error.headers), error.read()
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 class NetworkSocket:
@@ -192,9 +204,14 @@ class InProcess:
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Get a page through the server's test client."""
+        status, _, content = await self.fetch(path)
+        return status, content
+
+    async def fetch(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Get a page and its headers through the server's test client."""
         prefix = self.app.config.routes_pathname_prefix
         response = await self.app.server.test_client().get(prefix + path, headers=self.headers)
-        return response.status_code, await response.get_data(as_text=False)
+        return response.status_code, _lower(response.headers), await response.get_data(as_text=False)
 
 
 class InProcessSocket:

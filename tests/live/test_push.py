@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
 import pytest
 
-import flash.live.outbox
+import flash.shared.app
 from flash import Output, Patch, dcc, html
-from flash.live.push import updates_of
+from flash.live.push import pairs_of
 
 from ..apps import flash_app, run
 from .asgi import callback, eventually, in_process, live_app
@@ -40,12 +41,9 @@ FORMS: list[tuple[Any, list[tuple[str, dict[str, Any]]]]] = [
 
 @pytest.mark.parametrize(("mods", "expected"), FORMS, ids=str)
 def test_the_forms(mods: Any, expected: Any) -> None:
-    import json
-
-    found = [
-        (update.component, {name: json.loads(value) for name, value in update.values.items()})
-        for update in updates_of(mods)
-    ]
+    sending = flash_app().flash_live.sending
+    updates = [sending.update(component_id, props) for component_id, props in pairs_of(mods)]
+    found = [(each.component, {name: json.loads(value) for name, value in each.values.items()}) for each in updates]
     assert found == expected
 
 
@@ -159,15 +157,15 @@ def test_pushes_of_one_thread_keep_their_order() -> None:
 def test_a_push_to_all_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         app, encoded = live_app(), []
-        dumps = flash.live.outbox.dumps
+        dumps = flash.shared.app.dumps
 
-        def count(value: Any) -> bytes:
+        def count(value: Any, *args: Any) -> bytes:
             encoded.append(value)
-            return dumps(value)
+            return dumps(value, *args)
 
         async with in_process(app) as site:
             tabs = [await Tab(site).open() for _ in range(10)]
-            monkeypatch.setattr(flash.live.outbox, "dumps", count)
+            monkeypatch.setattr(flash.shared.app, "dumps", count)
             app.push_mods({"out": {"children": "x" * 1000}})
             for tab in tabs:
                 await tab.until(lambda tab=tab: tab.value("out.children"))

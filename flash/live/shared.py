@@ -1,0 +1,216 @@
+"""The tabs' side of what is shared: new values go to all of them, newest first when there are many."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..patches import is_patch_json
+from ..shared.entries import Asker
+from ..shared.places import Place
+from ..shared.shared import Shared
+from ..shared.state import Channel, Held
+from . import protocol
+from .clients import Client
+from .outbox import Message, Update
+
+if TYPE_CHECKING:
+    from .live import Live
+
+logger = logging.getLogger("flash")
+
+#: Seconds for which changes are gathered after others have been sent: of a place that changes often the newest is sent.
+_GATHERING_SECONDS = 0.01
+
+
+class SharedTabs:
+    """Sends shared values to the tabs of an app.
+
+    The first change goes at once. What comes within 10 ms of it is gathered, and of each property only the newest value
+    is sent: many tabs that drag would drown each other otherwise.
+
+    Args:
+        live: The app's live room.
+        shared: What is shared.
+    """
+
+    def __init__(self, live: Live, shared: Shared) -> None:
+        self._live = live
+        self._shared = shared
+        shared.tabs = self
+        self._values: dict[tuple[Channel, Place], tuple[Held, bytes, str | None]] = {}
+        self._placed: dict[tuple[str, Place], tuple[int, int]] = {}
+        self._flushed_at = float("-inf")
+        self._due = False
+        #: The channels of each tab when it was last looked.
+        self._channels: dict[str, tuple[Channel, ...]] = {}
+
+    def clear(self) -> None:
+        """Forget what is to be sent: its loop has ended, and its tabs with it."""
+        self._values.clear()
+        self._placed.clear()
+        self._channels.clear()
+        self._flushed_at, self._due = float("-inf"), False
+
+    # What the state tells.
+
+    def set(self, channel: Channel, place: Place, held: Held, update: bytes, origin: str | None) -> None:
+        """Send a new value to the tabs of a channel, but not to the one that has made it."""
+        if is_patch_json(update):
+            self._flush()  # What it changes must have arrived.
+            self._values[channel, place] = held, update, origin
+            self._flush()
+            return
+        self._values[channel, place] = held, update, origin
+        self._soon()
+
+    def placed(self, client_id: str, place: Place, number: int, version: int) -> None:
+        """Tell a tab which version its change has got; 0: none, it was refused."""
+        self._placed[client_id, place] = number, version
+        self._soon()
+
+    def refresh(self, client: Client, values: dict[Place, Held]) -> None:
+        """Send values to one tab, behind what was to be sent before."""
+        self._flush()
+        for component, props in _by_component((place, held) for place, held in values.items()).items():
+            self._send(client, self._update(component, props))
+
+    def clients(self) -> Iterable[Client]:
+        """The tabs that are connected to this process."""
+        return self._live.clients
+
+    def stranger(self, asker: Asker | None) -> Client:
+        """What stands for a tab that is not connected to this process, or for nobody."""
+        client = self._live.clients.get(asker.client) if asker is not None else None
+        return client or Client(asker.client if asker is not None else secrets.token_urlsafe(16))
+
+    async def settled(self) -> None:
+        """Wait until what threads have pushed is on its way."""
+        if self._live.has_loop:
+            await self._live.sending.settled()
+
+    # Sending.
+
+    def _soon(self) -> None:
+        if self._due or not self._live.has_loop:
+            if not self._live.has_loop:
+                self._values.clear()  # There is no tab.
+                self._placed.clear()
+            return
+        loop = self._live.loop
+        wait = self._flushed_at + _GATHERING_SECONDS - loop.time()
+        self._due = True
+        if wait > 0:
+            loop.call_later(wait, self._flush_due)
+        else:
+            loop.call_soon(self._flush_due)
+
+    def _flush_due(self) -> None:
+        self._due = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send all that has been gathered."""
+        values, self._values = self._values, {}
+        placed, self._placed = self._placed, {}
+        if not self._live.has_loop:
+            return
+        self._flushed_at = self._live.loop.time()
+        for (client_id, (component, prop)), (number, version) in placed.items():
+            if (client := self._live.clients.get(client_id)) is not None and client._connection is not None:
+                client._connection.push(Message(protocol.changed(component, prop, number, version)))
+        groups: dict[tuple[Channel, str], dict[str, tuple[Held, bytes, str | None]]] = {}
+        for (channel, (component, prop)), value in values.items():
+            groups.setdefault((channel, component), {})[prop] = value
+        for (channel, component), props in groups.items():
+            self._broadcast(channel, component, props)
+
+    def _broadcast(self, channel: Channel, component: str, props: dict[str, tuple[Held, bytes, str | None]]) -> None:
+        """Send values of one component to the tabs of a channel, encoded once; to who has made some, the others."""
+        everything = self._update(component, {prop: (held, json) for prop, (held, json, _) in props.items()})
+        origins = {origin for _, _, origin in props.values() if origin is not None}
+        for client in self._live.clients:
+            if channel is not None and channel not in self._channels_of(client):
+                continue
+            if client.id not in origins:
+                self._send(client, everything)
+            elif rest := {prop: (held, json) for prop, (held, json, origin) in props.items() if origin != client.id}:
+                self._send(client, self._update(component, rest))
+
+    def _update(self, component: str, props: dict[str, tuple[Held, bytes]]) -> Update:
+        patches = frozenset(prop for prop, (_, json) in props.items() if is_patch_json(json))
+        versions = {prop: held.version for prop, (held, _) in props.items()}
+        return Update(component, {prop: json for prop, (_, json) in props.items()}, patches, versions)
+
+    def _send(self, client: Client, update: Update) -> None:
+        if client._connection is not None:
+            client._connection.push(update)
+
+    # Tabs that arrive, and tabs that move to another channel.
+
+    def arrived(self, client: Client, state: str | None) -> None:
+        """Send a new tab what has changed since its layout was made.
+
+        Args:
+            client: The tab.
+            state: The header of its layout; None when nothing is known of what the page holds.
+        """
+        if not self._shared.graph:
+            return
+        channels = self._channels[client.id] = self._shared.channels.of_client(client)
+        self._catch_up(client, channels, self._version_in(state, channels))
+
+    def look_again(self, client: Client) -> None:
+        """Look whether a tab belongs to other channels now; it is sent what they share."""
+        before = self._channels.get(client.id)
+        if before is None or before == (None,) and not self._shared.graph.channel_functions:
+            return
+        channels = self._shared.channels.of_client(client)
+        if channels != before:
+            self._channels[client.id] = channels
+            self._catch_up(client, tuple(each for each in channels if each not in before), -1)
+
+    def departed(self, client: Client) -> None:
+        """A tab is gone."""
+        self._channels.pop(client.id, None)
+
+    def _catch_up(self, client: Client, channels: tuple[Channel, ...], version: int) -> None:
+        overlay = self._shared.overlay(client)
+        assert overlay is not None
+        for component, props in self._shared.state.since(channels, version):
+            self._send(
+                client, self._update(component, {prop: (held, overlay.json(held)) for prop, held in props.items()})
+            )
+
+    def _channels_of(self, client: Client) -> tuple[Channel, ...]:
+        return self._channels.get(client.id, (None,))
+
+    # What pages are told.
+
+    def headers(self, client: Client | None) -> dict[str, str]:
+        """The headers of an answer with trees, which say what shared values are in them; empty when nothing is."""
+        if not self._shared.graph:
+            return {}
+        channels = self._digest(self._shared.channels.of_client(client))
+        return {"Flash-State": f"{self._shared.epoch}.{self._shared.state.version}.{channels}"}
+
+    def _version_in(self, state: str | None, channels: tuple[Channel, ...]) -> int:
+        """The version that a header names; -1 when it is of another run of the app, or of other channels."""
+        epoch, _, rest = (state or "").partition(".")
+        version, _, digest = rest.partition(".")
+        if epoch != self._shared.epoch or digest != self._digest(channels) or not version.isdecimal():
+            return -1
+        return int(version)
+
+    def _digest(self, channels: tuple[Channel, ...]) -> str:
+        return hashlib.sha256(repr(channels).encode()).hexdigest()[:8]
+
+
+def _by_component(values: Iterable[tuple[Place, Held]]) -> dict[str, dict[str, tuple[Held, bytes]]]:
+    found: dict[str, dict[str, tuple[Held, bytes]]] = {}
+    for (component, prop), held in values:
+        found.setdefault(component, {})[prop] = held, held.json
+    return found

@@ -1,0 +1,236 @@
+"""Running shared callbacks: each once for a change, in the order of the chain, first in, first out.
+
+A change sets off a :class:`Cascade`. It holds the callbacks that are still to run because of that change; one begins
+when no other that is left can change its inputs, and its outputs may add more. Its arguments are read when it begins,
+and remembered by the version that they were read in: whoever asks for it with an older change needs no run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dash.exceptions import PreventUpdate
+
+from ..lanes import Replaced
+from .bodies import Values, body_of, match_in
+from .entries import Asker, Change, Initial, Outcome, Value
+from .graph import Graph, SharedCallback
+from .places import Match, Place, match_of
+from .state import Channel, State
+
+if TYPE_CHECKING:
+    from .shared import Shared
+
+logger = logging.getLogger("flash")
+
+#: One instance of a callback.
+Instance = tuple[str, Match]
+
+
+@dataclass(slots=True)
+class Due:
+    """A run that is to begin.
+
+    Attributes:
+        changed: The places that have set it off.
+        body: The request of the tab that asks; None when the server itself begins it.
+        asker: Who is told of its end.
+    """
+
+    changed: dict[Place, None] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    asker: Asker | None = None
+
+
+class Cascade:
+    """What one change sets off.
+
+    Args:
+        channel: For which group of tabs.
+        cause: The tab that has changed something; None when code has.
+    """
+
+    def __init__(self, channel: Channel, cause: Asker | None) -> None:
+        self.channel = channel
+        self.cause = cause
+        self.due: dict[Instance, Due] = {}
+        self.running: set[Instance] = set()
+
+    def add(self, instance: Instance, places: Iterable[Place]) -> None:
+        """Have a callback run because of some places."""
+        self.due.setdefault(instance, Due()).changed.update(dict.fromkeys(places))
+
+    def ready(self, graph: Graph) -> Instance | None:
+        """An instance that may begin: nothing that is left can change its inputs."""
+        left = {callback_id for callback_id, _ in (*self.due, *self.running)}
+        for instance in self.due:
+            if not any(instance[0] in graph.reached(other) for other in left):
+                return instance
+        return None
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a callback.
+
+    Attributes:
+        id: Its name in the log.
+        callback: What runs.
+        instance: The same, and what MATCH stands for.
+        cascade: What it belongs to.
+        asker: Who is told of its end.
+    """
+
+    id: str
+    callback: SharedCallback
+    instance: Instance
+    cascade: Cascade
+    asker: Asker | None
+
+
+class Runs:
+    """The runs of an app, in the process that leads.
+
+    Args:
+        shared: The room.
+        state: The shared values.
+        values: What is known of all others.
+    """
+
+    def __init__(self, shared: Shared, state: State, values: Values) -> None:
+        self._shared = shared
+        self._state = state
+        self._values = values
+        self.graph = Graph()
+        self._running: dict[str, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+        #: The version in which the arguments of an instance were read last.
+        self._covered: dict[tuple[Instance, Channel], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    # What begins runs.
+
+    def begin(self, change: Change) -> None:
+        """Run what a change asks for: the callback of the tab's request, or all that listen."""
+        cascade = Cascade(change.channel, change.asker)
+        if change.body is None:
+            self._add_listeners(cascade, [value.place for value in change.values])
+        else:
+            callback = self.graph.callbacks.get(change.body["output"])
+            if callback is None:
+                return self._end(change.channel, change.asker)  # Of a process whose app is another one.
+            instance = callback.id, match_in(callback, change.body)
+            if not change.values and self._is_covered(instance, change):
+                return self._end(change.channel, change.asker)
+            cascade.due[instance] = Due(body=change.body, asker=change.asker)
+        self._advance(cascade)
+
+    def _is_covered(self, instance: Instance, change: Change) -> bool:
+        """Whether a run has had these values already: one slider that two callbacks listen to, or a chain."""
+        assert change.asker is not None  # Code that pushes brings values.
+        covered = self._covered.get((instance, change.channel))
+        held = [self._state.get(change.channel, place) for place in self._shared.places_of(change.asker)]
+        return covered is not None and all(each is not None and each.version <= covered for each in held)
+
+    def begin_initial(self, initial: Initial) -> None:
+        """Run callbacks for the first time."""
+        cascade = Cascade(initial.channel, None)
+        for callback_id, match in initial.runs:
+            if callback_id in self.graph.callbacks:
+                cascade.add((callback_id, tuple((name, value) for name, value in match)), [])
+        self._advance(cascade)
+
+    def _add_listeners(self, cascade: Cascade, places: Iterable[Place], source: str | None = None) -> None:
+        for place in places:
+            for callback in self.graph.listeners(place):
+                wanted = callback.listens_to(place)
+                # Its own output, as in Dash: a slider and a field that follow each other.
+                if callback.id != source:
+                    cascade.add((callback.id, match_of(wanted, place[0])), [place])
+
+    def _advance(self, cascade: Cascade) -> None:
+        while (instance := cascade.ready(self.graph)) is not None:
+            self._start(cascade, instance, cascade.due.pop(instance))
+
+    # One run.
+
+    def _start(self, cascade: Cascade, instance: Instance, due: Due) -> None:
+        callback = self.graph.callbacks[instance[0]]
+        run = Run(f"{self._shared.process}.{next(self._numbers)}", callback, instance, cascade, due.asker)
+        cascade.running.add(instance)
+        self._running[run.id] = run
+        self._covered[instance, cascade.channel] = self._state.version
+        body = due.body
+        changed = False
+        if body is None:
+            body = body_of(callback, instance[1], cascade.channel, self._values, due.changed)
+        else:
+            changed = self._values.fill(cascade.channel, body)
+        context, job = self._shared.prepared(run, body, changed)
+        self._spawn(self._run(run, job), context)
+
+    def _spawn(self, coroutine: Any, context: contextvars.Context) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, run: Run, job: Callable[[], Any]) -> None:
+        values: list[Value] = []
+        error: str | None = None
+        try:
+            values = await self._in_lane(run, job)
+        except (PreventUpdate, Replaced):
+            pass
+        except asyncio.CancelledError:
+            error = self._shared.failed(run, RuntimeError("The server has ended before the callback has."))
+        except Exception as failure:
+            error = self._shared.failed(run, failure)
+        await self._shared.tabs.settled()
+        self._shared.append(Outcome(run.id, run.cascade.channel, values, True, run.asker, error))
+
+    async def _in_lane(self, run: Run, job: Callable[[], Any]) -> list[Value]:
+        service = run.callback.service
+        lane = service.lane(run.callback.id)
+        work = (
+            job if lane is None else partial(self._shared.app.flash_lanes.run, lane, job, service.overlap, run.instance)
+        )
+        values: list[Value] = await work()
+        return values
+
+    def _end(self, channel: Channel, asker: Asker | None) -> None:
+        """Tell a tab that its change needs no run."""
+        self._shared.append(Outcome("", channel, [], True, asker))
+
+    # What runs have given.
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take in what a run has given: what listens to it is next."""
+        run = self._running.get(outcome.run)
+        if run is None:
+            return
+        self._add_listeners(run.cascade, [value.place for value in outcome.values], run.callback.id)
+        if outcome.done:
+            del self._running[run.id]
+            run.cascade.running.discard(run.instance)
+        self._advance(run.cascade)
+
+    async def close(self) -> None:
+        """Let what runs come to its end."""
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=_CLOSING_SECONDS)
+            for task in left:
+                task.cancel()
+
+
+#: The time that runs have when the app is closed.
+_CLOSING_SECONDS = 5.0

@@ -1,0 +1,396 @@
+"""The room of what all browsers share: it takes changes in, keeps their order, and says what they have come to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
+
+from dash.exceptions import PreventUpdate
+
+from ..context import Requester
+from ..encoding import dumps
+from ..exceptions import CallbackFailed, ConfigurationError
+from ..failures import described
+from ..lanes import Lanes
+from .bodies import Values
+from .channels import Channels
+from .defaults import Defaults
+from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Reset, Value
+from .first import FirstRuns, run_name
+from .graph import Graph, SharedCallback, graph_of
+from .log import LocalLog, Log
+from .overlay import Overlay
+from .places import Place, place_in
+from .results import SharedCaller, response_of, values_in
+from .runs import Run, Runs
+from .state import Channel, Held, State
+
+if TYPE_CHECKING:
+    from ..app import Flash
+    from ..live.clients import Client
+    from ..requests import Call
+
+logger = logging.getLogger("flash")
+
+NO_UPDATE = b'{"multi":true,"response":{}}'
+
+
+class Tabs(Protocol):
+    """What the room knows of the browser tabs."""
+
+    def set(self, channel: Channel, place: Place, held: Held, update: bytes, origin: str | None) -> None:
+        """Send a new value to the tabs of a channel, but not to the one that has made it."""
+
+    def placed(self, client_id: str, place: Place, number: int, version: int) -> None:
+        """Tell a tab which version its change has got; 0: none, it was refused."""
+
+    def refresh(self, client: Client, values: dict[Place, Held]) -> None:
+        """Send values to one tab."""
+
+    def clients(self) -> Iterable[Client]:
+        """The tabs that are connected to this process."""
+
+    def stranger(self, asker: Asker | None) -> Client:
+        """What stands for a tab of another process, or for nobody."""
+
+    async def settled(self) -> None:
+        """Wait until what threads have pushed is on its way."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request of a tab of this process that waits for its outcome."""
+
+    call: Call
+    context: contextvars.Context
+    outcome: asyncio.Future[Outcome]
+
+
+class Shared:
+    """The shared state of an app.
+
+    Args:
+        app: The app.
+    """
+
+    tabs: Tabs
+
+    def __init__(self, app: Flash) -> None:
+        self.app = app
+        #: Names this process.
+        self.process = secrets.token_hex(8)
+        #: Names this history of the state: versions of another one mean nothing here.
+        self.epoch = secrets.token_hex(8)
+        self.state = State()
+        self.graph = Graph()
+        self.defaults = Defaults(lambda channels: self.first.note(channels))
+        self.values = Values(self.state, self.defaults)
+        self.runs = Runs(self, self.state, self.values)
+        self.first = FirstRuns(self)
+        self.channels = Channels()
+        #: Says whether a client may change an output: ``app.callback_authorize_output``.
+        self.authorizers: list[Callable[..., Any]] = []
+        self.log: Log = LocalLog(self._fold)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._early: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._gates = Lanes()
+        self._asked: dict[int, Asked] = {}
+        self._requests = itertools.count(1)
+        #: The last change of each tab that has been taken in, by place.
+        self._taken: dict[str, dict[Place, int]] = {}
+
+    # Life.
+
+    def declare(self) -> None:
+        """Learn the shared callbacks that are declared.
+
+        Raises:
+            ConfigurationError: They cannot work together.
+        """
+        self.graph = self.runs.graph = graph_of(self.app.callback_map)
+        if self.graph and not self.app.opens_connection():
+            raise ConfigurationError(
+                "The app has shared callbacks, which need the live connection, and live=False takes it from all pages. "
+                "Leave live=False out."
+            )
+        self.defaults.follow(self.graph)
+        self.channels.follow(self.graph)
+
+    async def start(self, layouts: Iterable[Any] = ()) -> None:
+        """Begin to work, on the loop that serves the app.
+
+        Args:
+            layouts: The trees that are known already: those callbacks run first whose inputs are in them.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._gates = loop, Lanes()
+        await self.log.start()
+        early, self._early = self._early, []
+        for func, args in early:
+            func(*args)
+        if self.graph:
+            for layout in layouts:
+                await self.app.flash_chores.run(self.encode, layout)
+
+    async def close(self) -> None:
+        """Let what runs come to its end."""
+        if self._loop is asyncio.get_running_loop():
+            await self.runs.close()
+            await self.log.close()
+
+    def on_loop(self, func: Callable[..., None], *args: Any) -> None:
+        """Call a function on the loop: now when this is its thread, soon when it is another."""
+        try:
+            at_home = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            at_home = False
+        if at_home:
+            func(*args)
+        elif self._loop is None:
+            self._early.append((func, args))
+        else:
+            try:
+                self._loop.call_soon_threadsafe(func, *args)
+            except RuntimeError:
+                pass  # The loop is closed.
+
+    # Changes of tabs.
+
+    async def answer(self, call: Call) -> bytes:
+        """Take in what a tab has changed, have the callback run, and answer the tab.
+
+        Raises:
+            PreventUpdate: The tab may not change this.
+            CallbackFailed: The callback has failed.
+        """
+        callback = self.graph.callbacks[call.declaration.callback_id]
+        client: Client = call.context.client
+        if self.authorizers:
+            # One after the other for each tab: who is asked may take time, and the order of the changes must hold.
+            asked = await self._gates.run(client.id, lambda: self._authorized(call, callback, client))
+        else:
+            asked = self._take(call, callback, client)
+        if asked is None:
+            return NO_UPDATE
+        outcome = await asked
+        if outcome.error is not None:
+            raise CallbackFailed(outcome.error)
+        # A live tab gets the outputs as all others do.
+        return NO_UPDATE if client.live else response_of(outcome.values)
+
+    async def _authorized(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
+        if not await self.app.is_authorized(call):
+            self._refuse(call, self.channels.of(callback.channel, client), client)
+            raise PreventUpdate
+        return self._take(call, callback, client)
+
+    def _refuse(self, call: Call, channel: Channel, client: Client) -> None:
+        """Give a tab back what is shared."""
+        places = {place_in(prop_id): number for prop_id, number in (call.changes or {}).items()}
+        for place, number in places.items():
+            self.tabs.placed(client.id, place, number, 0)
+        held = {place: self.state.get(channel, place) or self._default(place) for place in places or _changed(call)}
+        self.tabs.refresh(client, {place: each for place, each in held.items() if each is not None})
+
+    def _default(self, place: Place) -> Held | None:
+        json = self.defaults.get(place)
+        return None if json is None else Held(json, 0)
+
+    def _take(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
+        """Put a tab's change into the log. None when it has changed nothing."""
+        channel = self.channels.of(callback.channel, client)
+        numbers = self._numbers(call, callback)
+        values = [*self._numbered(call, client, numbers), *self._unnumbered(call, callback, channel, numbers)]
+        if not numbers and not values:
+            return None
+        request = next(self._requests)
+        asker = Asker(self.process, request, client.id, numbers)
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._asked[request] = Asked(call, contextvars.copy_context(), outcome)
+        outcome.add_done_callback(lambda _: self._asked.pop(request, None))
+        self.log.append(Change(channel, values, asker, call.body))
+        return outcome
+
+    def _numbers(self, call: Call, callback: SharedCallback) -> dict[str, int]:
+        """The numbers of a tab's changes, of the inputs that have changed."""
+        changed = set(call.body["changedPropIds"])
+        return {
+            prop_id: number
+            for prop_id, number in (call.changes or {}).items()
+            if prop_id in changed and callback.listens_to(place_in(prop_id)) is not None
+        }
+
+    def _numbered(self, call: Call, client: Client, numbers: dict[str, int]) -> Iterable[Value]:
+        """The values of changes that have not come with another request already."""
+        taken = self._taken.setdefault(client.id, {}) if numbers else {}
+        for prop_id, number in numbers.items():
+            place = place_in(prop_id)
+            if taken.get(place, 0) < number:
+                taken[place] = number
+                yield Value(*place, dumps(call.context.input_values.get(prop_id)))
+
+    def _unnumbered(
+        self, call: Call, callback: SharedCallback, channel: Channel, numbers: dict[str, int]
+    ) -> Iterable[Value]:
+        """Values without a number, of who is not Flash's client or knows nothing of the place: new if they differ."""
+        for prop_id in call.body["changedPropIds"]:
+            place = place_in(prop_id)
+            if prop_id in numbers or callback.listens_to(place) is None:
+                continue
+            held = self.state.get(channel, place)
+            value = call.context.input_values.get(prop_id)
+            if held is None or held.value != value:
+                yield Value(*place, dumps(value))
+
+    def forget(self, client_id: str) -> None:
+        """A tab is gone."""
+        self._taken.pop(client_id, None)
+
+    # Changes of code.
+
+    def places_pushed(self, component: str, props: Iterable[str]) -> set[str]:
+        """Those of some properties that are shared, so that to push them is to change them for all."""
+        return {prop for prop in props if self.graph.is_shared((component, prop))}
+
+    def push(self, component: str, values: dict[str, bytes]) -> None:
+        """Change shared properties; what listens to them runs. On the loop."""
+        for prop, json in values.items():
+            place = component, prop
+            for channel in self.channels.all_of(self.graph.channel_of(place), self.state, self.tabs.clients()):
+                self.append(Change(channel, [Value(*place, json)]))
+
+    def reset(self) -> None:
+        """Forget all shared values; the initial runs happen anew. From any thread."""
+        self.on_loop(self.append, Reset())
+
+    def append(self, entry: AnyEntry) -> None:
+        """Add an entry to the log. On the loop."""
+        self.log.append(entry)
+
+    # What the log comes to.
+
+    def _fold(self, entry: AnyEntry) -> None:
+        """Take in the next entry of the log."""
+        self.state.version += 1
+        match entry:
+            case Change():
+                self._changed(entry)
+            case Outcome():
+                self._ended(entry)
+            case Initial():
+                self._begun(entry)
+            case Reset():
+                self._reset()
+            case Leads():
+                pass
+            case _:
+                assert_never(entry)
+
+    def _changed(self, change: Change) -> None:
+        asker = change.asker
+        self._put(change.channel, change.values, asker.client if asker else None)
+        if asker is not None and asker.process == self.process:
+            for prop_id, number in asker.numbers.items():
+                held = self.state.get(change.channel, place_in(prop_id))
+                self.tabs.placed(asker.client, place_in(prop_id), number, held.version if held else 0)
+        if self.log.leads:
+            self.runs.begin(change)
+
+    def _put(self, channel: Channel, values: Iterable[Value], origin: str | None = None) -> None:
+        for value in values:
+            base = self.defaults.get(value.place)
+            held = self.state.changed(channel, value.place, value.json, self.state.version, base)
+            self.tabs.set(channel, value.place, held, value.json, origin)
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._put(outcome.channel, outcome.values)
+        if self.log.leads:
+            self.runs.ended(outcome)
+        if outcome.done and outcome.asker is not None and outcome.asker.process == self.process:
+            asked = self._asked.get(outcome.asker.request)
+            if asked is not None and not asked.outcome.done():
+                asked.outcome.set_result(outcome)
+
+    def _begun(self, initial: Initial) -> None:
+        for value in initial.defaults:
+            self.defaults.put(value.place, value.json)
+        runs = [each for each in initial.runs if (run_name(*each), initial.channel) not in self.state.begun]
+        self.state.begun |= {(run_name(*each), initial.channel) for each in runs}
+        if runs and self.log.leads:
+            self.runs.begin_initial(Initial(initial.channel, runs, []))
+
+    def _reset(self) -> None:
+        for channel, place, _ in list(self.state.items()):
+            held = Held(self.defaults.get(place) or b"null", self.state.version, absent=True)
+            self.state.put(channel, place, held)
+            self.tabs.set(channel, place, held, held.json, None)
+        self.state.begun.clear()
+        clients = (None, *self.tabs.clients())
+        self.first.look(dict.fromkeys(channel for client in clients for channel in self.channels.of_client(client)))
+
+    # Running.
+
+    def prepared(self, run: Run, body: dict[str, Any], filled: bool) -> tuple[contextvars.Context, Callable[[], Any]]:
+        """What is needed to run a callback: the context for its task, and the job.
+
+        Args:
+            run: The run.
+            body: The request.
+            filled: Whether it is another than the tab has sent.
+        """
+        asked = self._asked.get(run.asker.request) if run.asker and run.asker.process == self.process else None
+        caller = SharedCaller(self, run, asked.call.context.get("dash_websocket") if asked else None)
+        if asked is not None:
+            requester = asked.call.requester or Requester(client=asked.call.context.client)
+        else:
+            requester = Requester(client=self.tabs.stranger(run.cascade.cause))
+        call = None if asked is None or filled else asked.call
+
+        async def job() -> list[Value]:
+            ready = call or self.app.flash_dispatcher.read(body, requester)
+            ready.context.dash_websocket = caller
+            values: list[Value] = await self.app.flash_dispatcher.run(ready, values_in(self.encode))
+            return values
+
+        return (asked.context if asked else contextvars.copy_context()), job
+
+    def set_while_running(self, run: Run, component: str, values: dict[str, bytes]) -> None:
+        """A callback sets properties while it runs: for all tabs. From any thread."""
+        changes = [Value(component, prop, json) for prop, json in values.items()]
+        self.on_loop(self.append, Outcome(run.id, run.cascade.channel, changes, False))
+
+    def failed(self, run: Run, error: Exception) -> str:
+        """Log the failure of a callback, and return what the tab is told."""
+        return described(self.app, f"The shared callback {run.callback.id!r}", error)
+
+    def places_of(self, asker: Asker) -> list[Place]:
+        """The places that a tab has changed."""
+        return [place_in(prop_id) for prop_id in asker.numbers]
+
+    # Trees.
+
+    @property
+    def version(self) -> int | None:
+        """The version of the state; None when nothing is shared."""
+        return self.state.version if self.graph else None
+
+    def overlay(self, client: Client | None = None) -> Overlay | None:
+        """What lays the shared values over the trees for a tab, or for all; None when nothing is shared."""
+        if not self.graph:
+            return None
+        return Overlay(self.state, self.defaults, self.channels.of_client(client))
+
+    def encode(self, value: Any) -> bytes:
+        """Encode a value for all tabs."""
+        return self.app.encode(value)
+
+
+def _changed(call: Call) -> list[Place]:
+    return [place_in(prop_id) for prop_id in call.body["changedPropIds"]]
