@@ -223,7 +223,8 @@ class Streams:
         """
         client: Client = call.context.client
         if not client.live or call.context.get("dash_websocket") is None:
-            return await self.app.flash_dispatcher.run(call)
+            answer: bytes = await self.app.flash_dispatcher.run(call)
+            return answer
         if client.gone:
             raise _dash.disconnected()
         key = self._key_of(call)
