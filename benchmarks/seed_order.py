@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from seed_arms import Arm
 from seed_clients import HttpClient, SocketClient
@@ -44,7 +45,7 @@ class Dragged:
 
 
 async def measure(arms: Sequence[Arm], ports: Mapping[str, int], *, drags: int, seconds: float) -> dict[str, Dragged]:
-    """Drag with each arm. Those of different servers drag at the same time.
+    """Drag with each arm. Those with the same kind of callback drag at the same time.
 
     Args:
         arms: What to measure.
@@ -65,24 +66,20 @@ async def measure(arms: Sequence[Arm], ports: Mapping[str, int], *, drags: int, 
 
 
 def groups_of(arms: Sequence[Arm]) -> list[list[Arm]]:
-    """The arms, parted so that none shares its server with another of its group."""
-    groups: list[list[Arm]] = []
+    """The arms by the kind of their callback: no server has two of the regular ones in a group."""
+    groups: dict[str, list[Arm]] = {}
     for arm in arms:
-        free = (group for group in groups if all(other.kind != arm.kind for other in group))
-        group = next(free, None)
-        if group is None:
-            groups.append(group := [])
-        group.append(arm)
-    return groups
+        groups.setdefault(arm.callback if arm.callback in ("plain", "async") else "shared", []).append(arm)
+    return list(groups.values())
 
 
 async def drag(arm: Arm, port: int, number: int, seconds: float, into: Dragged) -> None:
     """One drag, whose values are all greater than those of the drags before it."""
     first = (number + 1) * 10_000
     values = list(range(first, first + round(seconds * RATE)))
+    await report_of(arm, port)  # What came before, a shared callback's initial run for one, does not count.
     ended = await (by_http if arm.client is HttpClient else by_socket)(arm, port, values)
-    async with HttpClient(port, "ask.children", "report.children") as client:
-        report = await client.answer(arm.callback)
+    report = await report_of(arm, port)
     reached = [value for value, _ in report["set"]]
     into.drags += 1
     into.wrong += reached[-1] != values[-1]
@@ -91,6 +88,12 @@ async def drag(arm: Arm, port: int, number: int, seconds: float, into: Dragged) 
     into.set += len(reached)
     into.overtaken += overtaken(reached)
     into.behind.append(report["set"][-1][1] - ended)
+
+
+async def report_of(arm: Arm, port: int) -> Any:
+    """What has happened to the device since it was asked last."""
+    async with HttpClient(port, "ask.children", "report.children") as client:
+        return await client.answer(arm.callback)
 
 
 async def by_http(arm: Arm, port: int, values: Sequence[int]) -> float:
