@@ -67,6 +67,6 @@ def _on_disk(text: str, where: str) -> Any:
     path = urlsplit(text).path
     if kind is None or not path.startswith("/"):
         raise ConfigurationError(
-            f"{where} names a storage in files, which needs Dash 4.5 and an absolute path, as in diskcache:///var/app."
+            f"{where} names files, which needs Dash 4.5 and an absolute path, as in diskcache:///var/app. {_WRITE}"
         )
     return kind(directory=unquote(path))

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..exceptions import ConfigurationError
 from .base import SharedStorageError
@@ -109,10 +109,11 @@ class Connections:
         if urlsplit(self._url).scheme == "unix":
             options.pop("socket_connect_timeout")
             options.pop("socket_keepalive")
-        commands = kind.BlockingConnectionPool.from_url(
-            self._url, max_connections=CONNECTIONS, timeout=TIMEOUT, **options
-        )
-        readers = kind.ConnectionPool.from_url(self._url, **options)
+        pools = kind.BlockingConnectionPool, kind.ConnectionPool
+        if kind is not self._redis:
+            pools = _without_closed(pools[0]), _without_closed(pools[1])
+        commands = pools[0].from_url(self._url, max_connections=CONNECTIONS, timeout=TIMEOUT, **options)
+        readers = pools[1].from_url(self._url, **options)
         for pool in (commands, readers):
             pool.connection_kwargs.update(decode_responses=False, protocol=2)
         return _Clients(kind.Redis(connection_pool=commands), kind.Redis(connection_pool=readers))
@@ -148,6 +149,28 @@ class _Clients:
             await client.connection_pool.disconnect(inuse_connections=True)
 
 
+def _without_closed(pool: Any) -> Any:
+    """A pool for loops that gives out no connection that Redis has closed, after a restart or since it was idle.
+
+    The pool for threads sees by itself that there is an end to be read; that for loops takes it for nothing to be read.
+    """
+
+    class OpenConnections(pool):  # type: ignore[misc]
+        async def get_connection(self, *args: Any, **options: Any) -> Any:
+            connection = await super().get_connection(*args, **options)
+            reader = getattr(connection, "_reader", None)
+            if reader is not None and reader.at_eof():
+                try:
+                    await connection.disconnect()
+                    await connection.connect()
+                except BaseException:
+                    await self.release(connection)
+                    raise
+            return connection
+
+    return OpenConnections
+
+
 def without_prefix(url: str) -> tuple[str, str | None]:
     """A url without its ``key_prefix``, which redis-py does not know, and that prefix."""
     try:
@@ -156,12 +179,15 @@ def without_prefix(url: str) -> tuple[str, str | None]:
         raise refused_url("it cannot be read") from None
     if parts.scheme not in SCHEMES:
         raise refused_url("it begins with none of redis://, rediss:// and unix://")
+    if parts.fragment:
+        raise refused_url("it has a #, which is written %23 in a password")
     query = parse_qsl(parts.query, keep_blank_values=True)
     prefixes = [value for name, value in query if name == "key_prefix"]
     if prefixes and not prefixes[-1]:
         raise refused_url("its key_prefix is empty")
     rest = urlencode([(name, value) for name, value in query if name != "key_prefix"])
-    return urlunsplit(parts._replace(query=rest)), prefixes[-1] if prefixes else None
+    address = url.partition("://")[2].partition("?")[0]
+    return f"{parts.scheme}://{address}" + (f"?{rest}" if rest else ""), prefixes[-1] if prefixes else None
 
 
 def refused_url(reason: str) -> ConfigurationError:
