@@ -33,6 +33,7 @@ from .server.threads import run_plain_functions_in
 from .services import served_app
 from .shared.shared import Shared
 from .startup import Setup, call_page_function
+from .storage.dash import is_dash_storage
 from .turns import run_in_turn
 
 CHORE_THREADS = 8
@@ -58,6 +59,9 @@ class Flash(LiveApp):
             None for an unknown user. ``client.user`` is what it returned.
         server_service: How pages ask for callbacks whose service does not say it: ``"live"``, ``"http"``, or None (as
             ``websocket_callbacks`` says). Shared callbacks are live in any case.
+        shared_storage: Where shared state is kept: ``"redis://..."`` for apps of several processes, a
+            :class:`flash.storage.Storage`, or an object of Dash 4.5's shared storage. None: as ``FLASH_REDIS_URL`` or
+            ``DASH_SHARED_STORAGE`` say, else the memory of this process.
         **kwargs: As :class:`dash.Dash` takes them. ``server`` may be a Quart app. ``backend`` may be left out or
             ``"quart"``.
 
@@ -87,6 +91,7 @@ class Flash(LiveApp):
         live: bool | dict[str, Any] | None = None,
         identify: Callable[[Any], Any] | None = None,
         server_service: Literal["live", "http"] | None = None,
+        shared_storage: Any = None,
         **kwargs: Any,
     ) -> None:
         options = inspect.signature(_dash.OriginalDash).bind_partial(*args, **kwargs).arguments
@@ -102,7 +107,7 @@ class Flash(LiveApp):
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
         self.flash_lanes = Lanes()
-        self.flash_shared = Shared(self)
+        self.flash_shared = Shared(self, shared_storage)
         self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
@@ -112,6 +117,8 @@ class Flash(LiveApp):
             options["name"] = server.name if isinstance(server, Quart) else _dash.caller_name()
         options["backend"] = backend_for(options.get("backend"), server)
         options["server"] = server is not False and server is not None
+        if is_dash_storage(shared_storage if isinstance(shared_storage, type) else type(shared_storage)):
+            options["shared_storage"] = shared_storage  # Dash's own streaming uses it too.
         # Dash's switch for asynchronous Flask; here everything is asynchronous, and asgiref is not needed.
         options.pop("use_async", None)
         super().__init__(**options)
@@ -316,7 +323,10 @@ class Flash(LiveApp):
 def _signature() -> inspect.Signature:
     """Dash's constructor with Flash's own arguments behind it, as editors and ``help`` show it."""
     own = [p for p in inspect.signature(Flash.__init__).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    dash_parameters = list(inspect.signature(_dash.OriginalDash.__init__).parameters.values())
+    names = {p.name for p in own}
+    dash_parameters = [
+        p for p in inspect.signature(_dash.OriginalDash.__init__).parameters.values() if p.name not in names
+    ]
     return inspect.Signature([*dash_parameters[:-1], *own, dash_parameters[-1]])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import secrets
@@ -9,28 +10,34 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..patches import is_patch_json
-from ..shared.entries import Asker
+from ..shared.entries import Asker, Value
 from ..shared.places import Place
 from ..shared.shared import Shared
 from ..shared.state import Channel, Held
 from . import protocol
 from .clients import Client
 from .outbox import Message, Update
+from .strangers import Stranger
 
 if TYPE_CHECKING:
     from .live import Live
 
 logger = logging.getLogger("flash")
 
-#: Seconds for which changes are gathered after others have been sent: of a place that changes often the newest is sent.
-_GATHERING_SECONDS = 0.01
+#: Seconds, for each tab, in which further values of a property are gathered, of which the newest is sent.
+_GATHERING_OF_TAB = 0.0002
+#: They are never gathered for longer.
+_LONGEST_GATHERING = 0.05
+
+#: Of so many properties it is remembered when they were sent.
+_MOST_REMEMBERED = 1000
 
 
 class SharedTabs:
     """Sends shared values to the tabs of an app.
 
-    The first change goes at once. What comes within 10 ms of it is gathered, and of each property only the newest value
-    is sent: many tabs that drag would drown each other otherwise.
+    A change goes at once. What comes for the same property right after it is gathered, for 10 ms when there are 50
+    tabs, and only the newest value is sent: many tabs that drag would drown each other otherwise.
 
     Args:
         live: The app's live room.
@@ -43,8 +50,8 @@ class SharedTabs:
         shared.tabs = self
         self._values: dict[tuple[Channel, Place], tuple[Held, bytes, str | None]] = {}
         self._placed: dict[tuple[str, Place], tuple[int, int]] = {}
-        self._flushed_at = float("-inf")
-        self._due = False
+        self._sent_at: dict[tuple[Channel, Place], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         #: The channels of each tab when it was last looked.
         self._channels: dict[str, tuple[Channel, ...]] = {}
 
@@ -53,7 +60,8 @@ class SharedTabs:
         self._values.clear()
         self._placed.clear()
         self._channels.clear()
-        self._flushed_at, self._due = float("-inf"), False
+        self._sent_at.clear()
+        self._timer = None
 
     # What the state tells.
 
@@ -82,10 +90,25 @@ class SharedTabs:
         """The tabs that are connected to this process."""
         return self._live.clients
 
+    def refresh_all(self) -> None:
+        """Send all values to all tabs."""
+        self._flush()
+        for client in self._live.clients:
+            self._catch_up(client, self._channels_of(client), -1)
+
+    def push(self, client_id: str, values: list[Value]) -> None:
+        """Set properties in one tab that are not shared."""
+        client = self._live.clients.get(client_id)
+        for value in values if client is not None else []:
+            assert client is not None
+            patches = frozenset({value.prop}) if is_patch_json(value.json) else frozenset()
+            self._send(client, Update(value.component, {value.prop: value.json}, patches))
+
     def stranger(self, asker: Asker | None) -> Client:
         """What stands for a tab that is not connected to this process, or for nobody."""
-        client = self._live.clients.get(asker.client) if asker is not None else None
-        return client or Client(asker.client if asker is not None else secrets.token_urlsafe(16))
+        if asker is None:
+            return Client(secrets.token_urlsafe(16))
+        return self._live.clients.get(asker.client) or Stranger(self._shared, asker)
 
     async def settled(self) -> None:
         """Wait until what threads have pushed is on its way."""
@@ -95,30 +118,42 @@ class SharedTabs:
     # Sending.
 
     def _soon(self) -> None:
-        if self._due or not self._live.has_loop:
-            if not self._live.has_loop:
-                self._values.clear()  # There is no tab.
-                self._placed.clear()
+        """Have what is due be sent, in the loop's next turn or when its time has come."""
+        if not self._live.has_loop:
+            self._values.clear()  # There is no tab.
+            self._placed.clear()
             return
         loop = self._live.loop
-        wait = self._flushed_at + _GATHERING_SECONDS - loop.time()
-        self._due = True
-        if wait > 0:
-            loop.call_later(wait, self._flush_due)
-        else:
-            loop.call_soon(self._flush_due)
+        due = loop.time() if self._placed else min(self._due_at(each) for each in self._values)
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._flush_due)
+
+    def _due_at(self, key: tuple[Channel, Place]) -> float:
+        """When a value may be sent: a while after the one before it, the longer the more tabs there are."""
+        gathering = min(_GATHERING_OF_TAB * len(self._live.clients), _LONGEST_GATHERING)
+        return self._sent_at.get(key, float("-inf")) + gathering
 
     def _flush_due(self) -> None:
-        self._due = False
-        self._flush()
+        self._timer = None
+        now = self._live.loop.time()
+        self._flush({key for key in self._values if self._due_at(key) <= now})
+        if self._values:
+            self._soon()
 
-    def _flush(self) -> None:
-        """Send all that has been gathered."""
-        values, self._values = self._values, {}
+    def _flush(self, due: Iterable[tuple[Channel, Place]] | None = None) -> None:
+        """Send what has been gathered: of some places, or all."""
+        keys = list(self._values) if due is None else due
+        values = {key: self._values.pop(key) for key in keys}
         placed, self._placed = self._placed, {}
         if not self._live.has_loop:
             return
-        self._flushed_at = self._live.loop.time()
+        now = self._live.loop.time()
+        if len(self._sent_at) > _MOST_REMEMBERED:
+            self._sent_at = {key: at for key, at in self._sent_at.items() if at > now - _LONGEST_GATHERING}
+        self._sent_at.update(dict.fromkeys(values, now))
         for (client_id, (component, prop)), (number, version) in placed.items():
             if (client := self._live.clients.get(client_id)) is not None and client._connection is not None:
                 client._connection.push(Message(protocol.changed(component, prop, number, version)))

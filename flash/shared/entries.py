@@ -77,6 +77,7 @@ class Outcome(Entry, tag="outcome"):
         done: Whether it has ended.
         asker: The tab that waits for it.
         error: What the tab is told when it has failed.
+        term: That of the process that has run it.
     """
 
     run: str
@@ -85,6 +86,7 @@ class Outcome(Entry, tag="outcome"):
     done: bool = True
     asker: Asker | None = None
     error: str | None = None
+    term: int = 0
 
 
 class Initial(Entry, tag="initial"):
@@ -99,6 +101,20 @@ class Initial(Entry, tag="initial"):
     channel: Channel
     runs: list[tuple[str, list[tuple[str, Any]]]]
     defaults: list[Value]
+
+
+class ToTab(Entry, tag="to_tab"):
+    """Values for one tab, which is connected to another process than the callback runs in.
+
+    Attributes:
+        process: The tab's process.
+        client: The tab.
+        values: The values, which are not shared.
+    """
+
+    process: str
+    client: str
+    values: list[Value]
 
 
 class Reset(Entry, tag="reset"):
@@ -117,4 +133,4 @@ class Leads(Entry, tag="leads"):
     term: int
 
 
-AnyEntry = Change | Outcome | Initial | Reset | Leads
+AnyEntry = Change | Outcome | Initial | ToTab | Reset | Leads

@@ -14,9 +14,13 @@ class Log(Protocol):
 
     Attributes:
         leads: Whether this process runs the callbacks.
+        available: Whether entries can be added now.
     """
 
     leads: bool
+
+    @property
+    def available(self) -> bool: ...
 
     def append(self, entry: AnyEntry) -> None:
         """Add an entry. It is folded in its turn, here and in every other process."""
@@ -36,6 +40,7 @@ class LocalLog:
     """
 
     leads = True
+    available = True
 
     def __init__(self, fold: Callable[[AnyEntry], None]) -> None:
         self._fold = fold

@@ -15,13 +15,15 @@ from dash.exceptions import PreventUpdate
 
 from ..context import Requester
 from ..encoding import dumps
-from ..exceptions import CallbackFailed, ConfigurationError
+from ..exceptions import CallbackFailed, ConfigurationError, new_error_id
 from ..failures import described
 from ..lanes import Lanes
+from ..storage import MemoryStorage, ProcessLock, refuse_several, storage_of
 from .bodies import Values
 from .channels import Channels
+from .cluster import StoredLog
 from .defaults import Defaults
-from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Reset, Value
+from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Reset, ToTab, Value
 from .first import FirstRuns, run_name
 from .graph import Graph, SharedCallback, graph_of
 from .log import LocalLog, Log
@@ -30,6 +32,7 @@ from .places import Place, place_in
 from .results import SharedCaller, response_of, values_in
 from .runs import Run, Runs
 from .state import Channel, Held, State
+from .strangers import described_tab
 
 if TYPE_CHECKING:
     from ..app import Flash
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
     from ..requests import Call
 
 logger = logging.getLogger("flash")
+
+#: Seconds for which a process waits for the one that it replaces.
+_GRACE_SECONDS = 10.0
 
 NO_UPDATE = b'{"multi":true,"response":{}}'
 
@@ -53,6 +59,12 @@ class Tabs(Protocol):
     def refresh(self, client: Client, values: dict[Place, Held]) -> None:
         """Send values to one tab."""
 
+    def refresh_all(self) -> None:
+        """Send all values to all tabs."""
+
+    def push(self, client_id: str, values: list[Value]) -> None:
+        """Set properties in one tab that are not shared."""
+
     def clients(self) -> Iterable[Client]:
         """The tabs that are connected to this process."""
 
@@ -65,11 +77,15 @@ class Tabs(Protocol):
 
 @dataclass(slots=True)
 class Asked:
-    """A request of a tab of this process that waits for its outcome."""
+    """A request of a tab of this process that waits for its outcome.
+
+    ``placed`` is whether its change has got its place in the log.
+    """
 
     call: Call
     context: contextvars.Context
     outcome: asyncio.Future[Outcome]
+    placed: bool = False
 
 
 class Shared:
@@ -77,11 +93,12 @@ class Shared:
 
     Args:
         app: The app.
+        storage: What ``Flash(shared_storage=...)`` says.
     """
 
     tabs: Tabs
 
-    def __init__(self, app: Flash) -> None:
+    def __init__(self, app: Flash, storage: Any = None) -> None:
         self.app = app
         #: Names this process.
         self.process = secrets.token_hex(8)
@@ -96,7 +113,9 @@ class Shared:
         self.channels = Channels()
         #: Says whether a client may change an output: ``app.callback_authorize_output``.
         self.authorizers: list[Callable[..., Any]] = []
+        self.storage = storage_of(storage)
         self.log: Log = LocalLog(self._fold)
+        self._lock: ProcessLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._early: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._gates = Lanes()
@@ -131,7 +150,8 @@ class Shared:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._gates = loop, Lanes()
-        await self.log.start()
+        if self.graph:
+            await self._join_others()
         early, self._early = self._early, []
         for func, args in early:
             func(*args)
@@ -139,11 +159,29 @@ class Shared:
             for layout in layouts:
                 await self.app.flash_chores.run(self.encode, layout)
 
+    async def _join_others(self) -> None:
+        """Meet the other processes that serve the app, in the storage; or make sure that there are none.
+
+        Raises:
+            SeveralProcesses: There are others, and nothing but this process's memory to keep the state in.
+            SharedStorageError: The storage does not answer.
+        """
+        self.process = secrets.token_hex(8)
+        name = f"{self.app.config.name}{self.app.config.routes_pathname_prefix}"
+        if isinstance(self.storage, MemoryStorage):
+            self._lock = self._lock or await refuse_several(name, _GRACE_SECONDS)
+        else:
+            self.log = StoredLog(self, self.storage, name, self._fold)
+        await self.log.start()
+
     async def close(self) -> None:
         """Let what runs come to its end."""
         if self._loop is asyncio.get_running_loop():
             await self.runs.close()
             await self.log.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def on_loop(self, func: Callable[..., None], *args: Any) -> None:
         """Call a function on the loop: now when this is its thread, soon when it is another."""
@@ -210,8 +248,11 @@ class Shared:
         values = [*self._numbered(call, client, numbers), *self._unnumbered(call, callback, channel, numbers)]
         if not numbers and not values:
             return None
+        if not self.log.available:
+            self._refuse(call, channel, client)
+            raise CallbackFailed("Shared values cannot be changed at the moment. Try again later.")
         request = next(self._requests)
-        asker = Asker(self.process, request, client.id, numbers)
+        asker = Asker(self.process, request, client.id, numbers, None if self.log.leads else described_tab(client))
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._asked[request] = Asked(call, contextvars.copy_context(), outcome)
         outcome.add_done_callback(lambda _: self._asked.pop(request, None))
@@ -288,6 +329,9 @@ class Shared:
                 self._begun(entry)
             case Reset():
                 self._reset()
+            case ToTab():
+                if entry.process == self.process:
+                    self.tabs.push(entry.client, entry.values)
             case Leads():
                 pass
             case _:
@@ -297,6 +341,8 @@ class Shared:
         asker = change.asker
         self._put(change.channel, change.values, asker.client if asker else None)
         if asker is not None and asker.process == self.process:
+            if (asked := self._asked.get(asker.request)) is not None:
+                asked.placed = True
             for prop_id, number in asker.numbers.items():
                 held = self.state.get(change.channel, place_in(prop_id))
                 self.tabs.placed(asker.client, place_in(prop_id), number, held.version if held else 0)
@@ -334,6 +380,28 @@ class Shared:
         self.state.begun.clear()
         clients = (None, *self.tabs.clients())
         self.first.look(dict.fromkeys(channel for client in clients for channel in self.channels.of_client(client)))
+
+    # What the log of several processes asks.
+
+    def run_late(self, entry: AnyEntry) -> None:
+        """Run what nobody could run when it was folded."""
+        if isinstance(entry, Change):
+            self.runs.begin(entry)
+        elif isinstance(entry, Initial):
+            self.runs.begin_initial(entry)
+
+    def lose_runs(self) -> None:
+        """The process that led has ended without a word: what it was to run may have run, or not."""
+        for asked in list(self._asked.values()):
+            if asked.placed and not asked.outcome.done():
+                error_id = new_error_id()
+                logger.error("The process that ran a shared callback has ended. Error id: %s", error_id)
+                lost = Outcome("", None, [], error=f"The callback may have been lost. Error id: {error_id}")
+                asked.outcome.set_result(lost)
+
+    def refresh_all(self) -> None:
+        """Send every shared value to every tab: nobody knows what they have missed."""
+        self.tabs.refresh_all()
 
     # Running.
 

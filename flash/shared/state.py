@@ -89,6 +89,9 @@ class State:
         Returns:
             What is held now.
         """
+        newest = self._channels.get(channel, {}).get(place[0], {}).get(place[1])
+        if newest is not None and newest.version >= version:
+            return newest  # A snapshot was newer than the entry that is read after it.
         held = Held(json, version)
         if held.is_patch:
             before = self.get(channel, place)
