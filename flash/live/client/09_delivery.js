@@ -67,7 +67,7 @@
             }
             this.queue.push(message);
             if (this.queue.length >= this.conflateAt) {
-                this.queue = conflated(this.queue);
+                this.queue = live.messages.conflated(this.queue);
                 this.conflateAt = Math.max(MANY, 2 * this.queue.length);
             }
             if (!this.mounted) {
@@ -118,7 +118,7 @@
 
         /** Forget the values that all tabs share: the server sends all of them again. */
         forgetShared() {
-            this.queue = this.queue.map(withoutShared).filter(message => message !== null);
+            this.queue = live.messages.withoutShared(this.queue);
             this.parking.forgetShared();
         }
 
@@ -268,7 +268,7 @@
             if (!this._isTooMuch(1)) {
                 return;
             }
-            this.queue = conflated(this.queue);
+            this.queue = live.messages.conflated(this.queue);
             const sizes = this.queue.map(sizeOf);
             this.early = sizes.reduce((sum, size) => sum + size, 0);
             const part = this._isTooMuch(1) ? 0.5 : 1;
@@ -318,45 +318,5 @@
 
     function sizeOf(message) {
         return JSON.stringify(message).length;
-    }
-
-    /**
-     * Messages without the values that later ones replace. A hidden page is fed faster than its renderer, whose timers
-     * are late.
-     */
-    function conflated(messages) {
-        const replaced = new Set();
-        const kept = [];
-        for (const message of messages.slice().reverse()) {
-            // What is shown again is no newer value.
-            const isValue = message.type === "set_props" && !message.again;
-            kept.push(isValue ? withoutReplaced(message, replaced) : message);
-        }
-        return kept.reverse().filter(message => message !== null);
-    }
-
-    function withoutReplaced(message, replaced) {
-        const {componentId, props} = message.payload;
-        const place = property => JSON.stringify([componentId, property]);
-        const left = Object.entries(props).filter(([property]) => !replaced.has(place(property)));
-        for (const [property, value] of left) {
-            if (!live.patch.isPatch(value)) {
-                replaced.add(place(property));
-            }
-        }
-        return withLeft(message, left);
-    }
-
-    function withoutShared(message) {
-        if (!message.versions) {
-            return message;
-        }
-        const left = Object.entries(message.payload.props).filter(([property]) => !(property in message.versions));
-        return withLeft(message, left);
-    }
-
-    function withLeft(message, left) {
-        const {componentId} = message.payload;
-        return left.length === 0 ? null : {...message, payload: {componentId, props: Object.fromEntries(left)}};
     }
 })();

@@ -215,12 +215,15 @@ test("a refused change is taken back, and the value that follows is taken whatev
     await change("slider", {value: 10});
     await say(changed("slider", "value", 1, 0));
     assert.equal(dash.props("slider").value, 4);
-    await say(sharedProps("slider", {value: 4.5}, 5));
+    await say(sharedProps("slider", {value: 4}, 5));
+    assert.equal(dash.values.filter(([id]) => id === "slider").length, 2);
+    await change("slider", {value: 10});
+    await say(changed("slider", "value", 2, 0), sharedProps("slider", {value: 4.5}, 5));
     assert.equal(dash.props("slider").value, 4.5);
     await change("button", {n_clicks: 1});
-    await say(changed("button", "n_clicks", 2, 0));
+    await say(changed("button", "n_clicks", 3, 0));
     assert.equal(dash.props("button").n_clicks, undefined);
-    assert.equal(sent().length, 2);
+    assert.equal(sent().length, 3);
 });
 
 test("a change whose request cannot be sent, or is answered without it, is taken back", async () => {
@@ -252,7 +255,7 @@ test("a change that another request still brings is not taken back", async () =>
 
 test("after a gap what was sent is taken back, versions may begin anew, and what waited of old is dropped", async () => {
     const other = {output: "other.children", inputs: [["slider", "value"]]};
-    const {dash, say, change, cut, sent, window} = await page([SLIDER, other, BUTTON]);
+    const {dash, say, change, cut, sent, window, clock} = await page([SLIDER, other, BUTTON]);
     await say(sharedProps("slider", {value: 4}, 100), sharedProps("later", {value: "old"}, 101));
     await change("slider", {value: 10});
     window.socket.end(1006);
@@ -266,7 +269,7 @@ test("after a gap what was sent is taken back, versions may begin anew, and what
     await say(changed("button", "n_clicks", 2, 4), sharedProps("button", {n_clicks: 5}, 5));
     assert.equal(dash.props("button").n_clicks, 5);
     dash.insert("later", {value: "of the tree"});
-    await say();
+    await clock.pass(3000);
     assert.equal(dash.props("later").value, "of the tree");
 });
 
@@ -387,4 +390,113 @@ test("properties of components that have gone are forgotten when there are many"
     assert.ok(shared.components.size <= 1001, `${shared.components.size} are known`);
     await say(sharedProps("slider", {value: 9}, 4000));
     assert.equal(dash.props("slider").value, 9);
+});
+
+test("a page that comes back tells how many messages have come, with those that give changes their place", async () => {
+    const {window, clock, say, change} = await page();
+    await change("slider", {value: 4});
+    await say(changed("slider", "value", 1, 1), sharedProps("slider", {value: 5}, 2));
+    window.socket.end(1006);
+    await clock.pass(1000);
+    window.socket.open();
+    assert.equal(window.socket.sent[0].received, 2);
+});
+
+test("Patches of a value that waits are put together", async () => {
+    const list = {output: "n.children", inputs: [["store", "data"]]};
+    const {dash, say, change} = await page([list], {store: {data: [0]}});
+    await say(sharedProps("store", {data: [1]}, 1));
+    await change("store", {data: ["mine"]});
+    await say(sharedProps("store", {data: [2]}, 2));
+    await say(sharedProps("store", {data: patch(["Append", [], {value: 3}])}, 3), changed("store", "data", 1, 0));
+    assert.deepEqual(dash.props("store").data, [2, 3]);
+});
+
+test("what waited is handed over once, however often it may be, and again when its component had gone", async () => {
+    const {dash, clock, delivery, shared, say, change} = await page();
+    await say(sharedProps("slider", {value: 4}, 1));
+    await change("slider", {value: 10});
+    await say(sharedProps("slider", {value: 5}, 2));
+    shared.settle(changed("slider", "value", 1, 1).payload);
+    for (let n = 0; n < 50; n += 1) {
+        shared.hands.onfree();
+    }
+    const {slider} = {slider: dash.layout.get("slider")};
+    let most = 0;
+    const {push} = delivery;
+    delivery.push = message => {
+        push.call(delivery, message);
+        most = Math.max(most, delivery.queue.length);
+    };
+    // It goes before it can be set.
+    delivery.worker.post = () => {};
+    dash.layout.delete("slider");
+    await clock.run();
+    assert.ok(most <= 1, `${most} wait`);
+    delete delivery.worker.post;
+    dash.layout.set("slider", slider);
+    await clock.pass(2000);
+    shared.hands.onfree();
+    await clock.pass(2000);
+    assert.equal(dash.props("slider").value, 5);
+});
+
+/** Have a tree wait for the carrier, and all that comes after it. */
+async function stalled(more) {
+    const parts = await page(undefined, undefined, more);
+    parts.dash.slots = 0;
+    await parts.say(setProps("box", {children: tree("one")}, true), setProps("box", {children: tree("two")}, true));
+    return parts;
+}
+
+test("what is shown again replaces nothing that comes before it", async () => {
+    const {dash, clock, window, shared, change} = await stalled();
+    shared.prepare(sharedProps("slider", {value: 4}, 1));
+    await change("slider", {value: 10});
+    shared.prepare(sharedProps("slider", {value: 5}, 3));
+    window.socket.say(sharedProps("slider", {value: 6}, 4), changed("slider", "value", 1, 2));
+    for (let n = 0; n < 1100; n += 1) {
+        window.socket.say(setProps("text", {title: n}));
+    }
+    dash.slots = Infinity;
+    dash.load();
+    await clock.pass(5000);
+    assert.equal(dash.props("slider").value, 6);
+});
+
+test("after a gap what was on its way to the renderer is dropped, since its versions are of old", async () => {
+    const {dash, clock, say, cut} = await stalled();
+    await say(sharedProps("slider", {value: "old"}, 100));
+    await cut({recovered: false, client: "c2", key: "other"});
+    await say(sharedProps("slider", {value: "new"}, 2));
+    await clock.pass(30000);
+    assert.equal(dash.props("slider").value, "new");
+});
+
+test("a tree replaces what was kept for components in it and is older", async () => {
+    const {dash, clock, say} = await page();
+    await say(sharedProps("late", {value: 3}, 3));
+    await say({...setProps("box", {children: tree("late", {value: 4})}, true), state: 5});
+    dash.insert("late", {value: 4});
+    await clock.pass(3000);
+    assert.equal(dash.props("late").value, 4);
+});
+
+test("an answer that comes after its request was given up is newer than what is known before it", async () => {
+    const {dash, clock, say, delivery} = await page();
+    await say(sharedProps("slider", {value: 8}, 8));
+    const requestId = dash.ask("regular.children");
+    delivery.restart();
+    await clock.pass(5000);
+    const payload = {status: "ok", data: {multi: true, response: {box: {children: tree("slider", {value: 9})}}}};
+    await say({type: "callback_response", requestId, payload, state: 9});
+    assert.equal(dash.props("box").children.props.value, 9);
+});
+
+test("after a gap a callback that may run again is asked again, with the change of one that may not", async () => {
+    const other = {output: "other.children", inputs: [["slider", "value"]]};
+    const {change, cut, sent} = await page([SLIDER, other], LAYOUT, {config: {retry: [other.output]}});
+    await change("slider", {value: 10});
+    await cut({recovered: false, client: "c2", key: "other"});
+    assert.deepEqual(sent(), [[other.output, {"slider.value": 1}]]);
 });

@@ -100,9 +100,9 @@ const dependencies = callbacks =>
  * @param {Object[]} callbacks All are shared.
  * @param {Object} layout Properties by id.
  */
-async function sharedPage(callbacks, layout, {browser, state = "epoch.0.digest", onServer = null} = {}) {
-    const window = new FakeWindow(browser);
-    const client = live.start(window, {...CONFIG, shared: callbacks.map(({output}) => output)});
+async function sharedPage(callbacks, layout, {config = {}, state = "epoch.0.digest", onServer = null} = {}) {
+    const window = new FakeWindow();
+    const client = live.start(window, {...CONFIG, ...config, shared: callbacks.map(({output}) => output)});
     const dash = new AskingRenderer(window, [], callbacks);
     const components = Object.entries(layout).map(([id, props]) => tree(id, props));
     window.answer = ({url, method}) => {

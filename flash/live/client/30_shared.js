@@ -197,7 +197,7 @@
         /** Take a value of the server. It goes into `props` when it may be shown now. */
         _take(place, value, version, {components, state}, props) {
             const current = this._current(place);
-            const isFirst = place.version === 0;
+            const isPerhapsShown = place.version === 0 || place.open;
             let isNew = false;
             try {
                 isNew = place.take(value, version, {components, state}, current);
@@ -205,7 +205,7 @@
                 this.log.error(`A Patch for ${place.componentId} could not be applied.`, error);
             }
             if (isNew) {
-                this._show(place, current, isFirst, props);
+                this._show(place, current, isPerhapsShown, props);
             }
         }
 
@@ -231,11 +231,14 @@
 
         _mustWait(place, current) {
             const {componentId, property} = place;
-            return (
-                place.own.length > 0 ||
-                (this.inputs.of(componentId).has(property) && place.isUnasked(current, this.window.performance.now())) ||
-                this.hands.hold(componentId, property, current)
-            );
+            return place.own.length > 0 || this._isUnasked(place) || this.hands.hold(componentId, property, current);
+        }
+
+        /** Whether the page has changed what shared callbacks listen to, and the renderer has not asked for them yet. */
+        _isUnasked(place) {
+            const {componentId, property, shown} = place;
+            const isInput = shown !== null && this.inputs.of(componentId).has(property);
+            return isInput && place.isUnasked(this._current(place, shown.value), this.window.performance.now());
         }
 
         /** Hand over again what waits and need wait no more. */
@@ -269,7 +272,9 @@
             const laid = {};
             const known = this.components.get(id);
             for (const property of new Set([...this.inputs.of(id), ...(known ? known.keys() : [])])) {
-                const value = this._place(id, property).mount(props[property], state);
+                const place = this._place(id, property);
+                // What the user has just changed is not overwritten by a tree either.
+                const value = this._isUnasked(place) ? this._current(place) : place.mount(props[property], state);
                 if (value !== props[property]) {
                     laid[property] = value;
                 }

@@ -32,6 +32,8 @@
             /** A value that the component may take by itself, as `{value}`, or null. */
             this.derived = null;
             this.unaskedSince = null;
+            /** Whether the latest value is taken once more: the server sends it after it has refused a change. */
+            this.open = false;
         }
 
         /** @returns {number} The version of the latest value. */
@@ -90,25 +92,25 @@
          * @param {number} version
          * @param {Object} more `components` and `state` of the message.
          * @param {*} current What the layout holds now.
-         * @returns {boolean} Whether it is newer than what is known. Then it waits to be shown.
+         * @returns {boolean} Whether it is the newest. Then it waits to be shown.
          * @throws {Error} The Patch cannot be applied.
          */
         take(value, version, more, current) {
-            if (version <= this.version) {
+            if (version < this.version || (version === this.version && !this.open)) {
                 return false;
             }
+            this.open = false;
             const base = this.version > 0 ? this.latest.value : current;
             const whole = live.patch.isPatch(value) ? live.patch.apply(base, value) : value;
             this.latest = {...more, value: whole, version};
             this.held = true;
-            this.queued = false;
             return true;
         }
 
         /** The latest value is shown from now on. */
         show() {
             this.shown = byServer(this.latest.value);
-            this.held = this.queued = false;
+            this.held = false;
             this.unaskedSince = null;
         }
 
@@ -148,9 +150,8 @@
             if (version > this.version) {
                 this.latest = {value: settled.pop().value, version};
                 this.held = false;
-            } else if (version === 0 && this.latest !== null) {
-                // The shared value follows, with a version that may be known already.
-                this.latest.version = 0;
+            } else if (version === 0) {
+                this.open = true;
             }
             this._compare();
         }
