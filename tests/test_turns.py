@@ -14,7 +14,7 @@ import dash
 import pytest
 
 import flash
-from flash import MATCH, Flash, Input, Output, Service, callback, ctx, html
+from flash import MATCH, Flash, Input, Output, Service, callback, ctx, dcc, html
 from flash._dash import stringify_id
 from flash.callbacks import declaration_of
 from flash.context import Requester
@@ -24,6 +24,7 @@ from flash.functions import is_async
 from .apps import body, flash_app, post, run, serving, value_of
 from .live.asgi import eventually, in_process
 from .live.tab import DashWorker, tab_of
+from .shared.page import pages_of
 
 OUT, IN = Output("out", "children"), Input("in", "value")
 CAMERA = Service(transport="live", serialized="camera", overlap="queue")
@@ -169,6 +170,39 @@ def test_what_a_service_cannot_serve_is_refused_when_it_is_declared(
         app.callback(OUT, IN, **options)(func)
 
 
+def shared_service(*args: Any, **options: Any) -> Service:
+    app = flash_app()
+    app.callback_shared(*(args or (OUT, IN)), **options)(lambda value: value)
+    (entry,), (spec,) = app.callback_map.values(), app.callback_list
+    assert spec["websocket"] is spec["prevent_initial_call"] is True
+    return declaration_of(entry["callback"]).service
+
+
+def test_a_shared_callback_is_live_and_never_called_by_a_page() -> None:
+    assert shared_service() == Service.SHARED
+    assert shared_service(service=Service.SHARED_MOST_RECENT) == Service.SHARED_MOST_RECENT
+    silent = replace(Service.SHARED, initial_call="none")
+    assert shared_service(service=silent) == silent
+    # Dash's way to say it, and what None as the output means.
+    assert shared_service(prevent_initial_call=True) == shared_service(OUT, IN, True) == silent
+    assert shared_service(None, IN) == silent
+
+
+@pytest.mark.parametrize(
+    ("options", "func", "sentence"),
+    [
+        ({"service": Service.S2}, len, "callback_shared takes a shared service"),
+        ({"background": True}, len, "background"),
+        ({"api_endpoint": "/x"}, len, "api_endpoint"),
+        ({}, stream, "a shared callback returns once"),
+    ],
+)
+def test_what_a_shared_callback_cannot_be_is_refused(options: dict[str, Any], func: Any, sentence: str) -> None:
+    app = flash_app()
+    with pytest.raises(ConfigurationError, match=sentence):
+        app.callback_shared(OUT, IN, **options)(func)
+
+
 def test_a_clientside_callback_takes_no_service() -> None:
     app = flash_app()
     for declare in (app.clientside_callback, flash.clientside_callback):
@@ -300,6 +334,29 @@ def test_callbacks_that_name_a_device_take_turns_over_every_transport(kind: str)
             await tab.until(lambda: asked.done)
             assert asked.response["out"]["children"] == "live" and device.most == 1
             await worker.close()
+
+    run(main)
+
+
+def test_shared_and_regular_callbacks_of_a_device_take_turns() -> None:
+    async def main() -> None:
+        device = Device()
+        app = app_with(("out.children", CAMERA, device.function("plain")))
+        app.layout = html.Div([dcc.Slider(0, 10, id="zoom"), *app.layout.children])
+        shared = replace(Service.SHARED, serialized="camera", initial_call="none")
+        app.callback_shared(Output("other", "children"), Input("zoom", "value"), service=shared)(
+            device.function("async")
+        )
+        async with in_process(app) as site, tab_of(site) as tab, pages_of(site, 1) as (page,):
+            asked = await tab.request("out.children", {"in.value": "regular"})
+            await eventually(lambda: device.log == ["regular"])
+            await page.change("zoom.value", 7, "other.children")
+            await eventually(lambda: _arrived(app, device) == 2)
+            assert device.log == ["regular"]
+            device.let_all()
+            await tab.until(lambda: asked.done)
+            await page.until(lambda: page.value("other.children") == 7)
+            assert device.log == ["regular", 7] and device.most == 1
 
     run(main)
 
