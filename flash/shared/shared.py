@@ -281,6 +281,8 @@ class Shared:
         self, call: Call, callback: SharedCallback, channel: Channel, numbers: dict[str, int]
     ) -> Iterable[Value]:
         """Values without a number, of who is not Flash's client or knows nothing of the place: new if they differ."""
+        if numbers:
+            return  # Flash's client: the others are echoes, and may be older than the state.
         for prop_id in call.body["changedPropIds"]:
             place = place_in(prop_id)
             if prop_id in numbers or callback.listens_to(place) is None:
@@ -343,9 +345,11 @@ class Shared:
         if asker is not None and asker.process == self.process:
             if (asked := self._asked.get(asker.request)) is not None:
                 asked.placed = True
+            brought = {value.place for value in change.values}
             for prop_id, number in asker.numbers.items():
-                held = self.state.get(change.channel, place_in(prop_id))
-                self.tabs.placed(asker.client, place_in(prop_id), number, held.version if held else 0)
+                # What another request has brought already has its version, and that may not be the newest.
+                if (place := place_in(prop_id)) in brought:
+                    self.tabs.placed(asker.client, place, number, self.state.version)
         if self.log.leads:
             self.runs.begin(change)
 

@@ -84,7 +84,7 @@ class SharedPage(Tab):
             name: ``id.property``.
             value: Its new value.
             outputs: The outputs of the callbacks, as :func:`tests.apps.body` takes them.
-            others: ``inputs`` and ``state`` of the callbacks besides.
+            others: ``inputs`` of the callbacks, in their order, and ``state``.
         """
         self._changes += 1
         component, prop = name.rsplit(".", 1)
@@ -97,7 +97,7 @@ class SharedPage(Tab):
         self, output: str, changed: Json, changes: Json | None, inputs: Json | None = None, state: Json | None = None
     ) -> Request:
         """Send the request of a shared callback."""
-        payload = body(output, {**changed, **(inputs or {})}, state)
+        payload = body(output, {**(inputs or {}), **changed}, state)
         payload["changedPropIds"] = list(changed)
         name = f"{self.renderer_id}-{next(self._numbers)}"
         message = {"type": "callback_request", "rendererId": self.renderer_id, "requestId": name, "payload": payload}
