@@ -17,6 +17,8 @@ from .base import SharedStorageError
 CONNECTIONS = 32
 #: How long a command, or a reader's connection, may be without an answer, in seconds; ``socket_timeout`` in the url.
 TIMEOUT = 10.0
+#: Settings of a url that are not redis-py's, or that would change what it answers.
+OWN = ("key_prefix", "protocol", "decode_responses")
 SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -104,7 +106,7 @@ class Connections:
             "socket_keepalive": True,
             # A command that is sent again may be done twice.
             "retry": retry.Retry(backoff.NoBackoff(), 0),
-            "health_check_interval": 0,
+            "protocol": 2,
         }
         if urlsplit(self._url).scheme == "unix":
             options.pop("socket_connect_timeout")
@@ -114,8 +116,6 @@ class Connections:
             pools = _without_closed(pools[0]), _without_closed(pools[1])
         commands = pools[0].from_url(self._url, max_connections=CONNECTIONS, timeout=TIMEOUT, **options)
         readers = pools[1].from_url(self._url, **options)
-        for pool in (commands, readers):
-            pool.connection_kwargs.update(decode_responses=False, protocol=2)
         return _Clients(kind.Redis(connection_pool=commands), kind.Redis(connection_pool=readers))
 
     @contextlib.contextmanager
@@ -172,7 +172,7 @@ def _without_closed(pool: Any) -> Any:
 
 
 def without_prefix(url: str) -> tuple[str, str | None]:
-    """A url without its ``key_prefix``, which redis-py does not know, and that prefix."""
+    """A url as redis-py is given it, and its ``key_prefix``."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -185,7 +185,7 @@ def without_prefix(url: str) -> tuple[str, str | None]:
     prefixes = [value for name, value in query if name == "key_prefix"]
     if prefixes and not prefixes[-1]:
         raise refused_url("its key_prefix is empty")
-    rest = urlencode([(name, value) for name, value in query if name != "key_prefix"])
+    rest = urlencode([(name, value) for name, value in query if name not in OWN])
     address = url.partition("://")[2].partition("?")[0]
     return f"{parts.scheme}://{address}" + (f"?{rest}" if rest else ""), prefixes[-1] if prefixes else None
 

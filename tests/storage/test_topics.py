@@ -362,6 +362,16 @@ def test_a_subscription_that_nobody_holds_any_more_is_forgotten(make: Make) -> N
     wait_until(lambda: gc.collect() >= 0 and reference() is None, "collection")
 
 
+def test_settings_of_redis_py_that_change_its_answers_are_left_out(redis_url: str) -> None:
+    async def main() -> None:
+        storage = RedisStorage(f"{redis_url}&protocol=3&decode_responses=True")
+        number = await storage.apublish("news", {"n": 1})
+        assert await (await storage.asubscribe("news", 0)).apoll() == [(number, {"n": 1})]
+        await storage.aclose()
+
+    run(main)
+
+
 async def close(*storages: Storage) -> None:
     for storage in storages:
         await storage.aclose()
