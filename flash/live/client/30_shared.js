@@ -245,8 +245,7 @@
         _release() {
             for (const place of this._heldPlaces()) {
                 const {componentId, property, latest} = place;
-                const isThere = this.renderer.find(componentId) !== null;
-                if (isThere && !place.queued && !this._mustWait(place, this._current(place))) {
+                if (!place.queued && !this._mustWait(place, this._current(place))) {
                     place.queued = true;
                     const payload = {componentId, props: {[property]: latest.value}};
                     const {components, state} = latest;
