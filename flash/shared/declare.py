@@ -51,6 +51,8 @@ def declare_shared(
 ) -> Callable[[Any], Any]:
     """Declare a shared callback, in an app or without one. See :func:`callback_shared`."""
     _refuse(channel, kwargs)
+    if register.options.get("config_prevent_initial_callbacks") is True and not (args and isinstance(args[-1], bool)):
+        kwargs = {"prevent_initial_call": True, **kwargs}
     before = set(register.entries)
     decorate = declare(register, args, {**kwargs, "service": service}, shared=True)
     (callback_id,) = set(register.entries) - before

@@ -7,6 +7,7 @@ import contextvars
 import itertools
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, assert_never
@@ -43,6 +44,9 @@ logger = logging.getLogger("flash")
 
 #: Seconds for which a process waits for the one that it replaces.
 _GRACE_SECONDS = 10.0
+
+#: So many of the last changes of code wait until the app is set up.
+_MOST_EARLY = 10_000
 
 NO_UPDATE = b'{"multi":true,"response":{}}'
 
@@ -117,7 +121,7 @@ class Shared:
         self.log: Log = LocalLog(self._fold)
         self._lock: ProcessLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._early: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._early: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque(maxlen=_MOST_EARLY)
         self._gates = Lanes()
         self._asked: dict[int, Asked] = {}
         self._requests = itertools.count(1)
@@ -152,7 +156,8 @@ class Shared:
             self._loop, self._gates = loop, Lanes()
         if self.graph:
             await self._join_others()
-        early, self._early = self._early, []
+        early = list(self._early)
+        self._early.clear()
         for func, args in early:
             func(*args)
         if self.graph:
@@ -299,15 +304,22 @@ class Shared:
     # Changes of code.
 
     def places_pushed(self, component: str, props: Iterable[str]) -> set[str]:
-        """Those of some properties that are shared, so that to push them is to change them for all."""
-        return {prop for prop in props if self.graph.is_shared((component, prop))}
+        """Those of some properties that are shared, so that to push them is to change them for all.
+
+        Before the app is set up that is not known: then they are all those that may be.
+        """
+        return {prop for prop in props if self._loop is None or self.graph.is_shared((component, prop))}
 
     def push(self, component: str, values: dict[str, bytes]) -> None:
         """Change shared properties; what listens to them runs. On the loop."""
+        changed: dict[Channel, list[Value]] = {}
         for prop, json in values.items():
             place = component, prop
-            for channel in self.channels.all_of(self.graph.channel_of(place), self.state, self.tabs.clients()):
-                self.append(Change(channel, [Value(*place, json)]))
+            if self.graph.is_shared(place):
+                for channel in self.channels.all_of(self.graph.channel_of(place), self.state, self.tabs.clients()):
+                    changed.setdefault(channel, []).append(Value(*place, json))
+        for channel, of_channel in changed.items():
+            self.append(Change(channel, of_channel))
 
     def reset(self) -> None:
         """Forget all shared values; the initial runs happen anew. From any thread."""
