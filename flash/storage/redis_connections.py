@@ -97,7 +97,8 @@ class Connections:
             loops, self._loops = self._loops, {}
         if plain is not None:
             plain.close()
-        return [(loop, clients) for loop, clients in loops.items() if not loop.is_closed()]
+        # A loop that does not run can close nothing.
+        return [(loop, clients) for loop, clients in loops.items() if loop.is_running()]
 
     def _made(self, kind: Any, retry: Any, backoff: Any) -> _Clients:
         options = {

@@ -115,6 +115,17 @@ def test_a_reader_that_waits_for_nothing_notices_the_loss_by_itself(server: Redi
     on(server, main)
 
 
+def test_plain_reading_notices_the_loss_by_itself(server: RedisServer) -> None:
+    storage = RedisStorage(server.url)
+    storage.publish("news", 1)
+    news = storage.subscribe("news")
+    assert news.poll() == []
+    redis.Redis(port=server.port, single_connection_client=True).flushall()
+    with pytest.raises(SharedStorageGap):
+        news.poll()
+    storage.close()
+
+
 def test_what_a_restored_redis_has_lost_is_a_gap(server: RedisServer) -> None:
     """An older copy comes back, and as many messages are sent as were lost: the numbers are not used twice."""
 
