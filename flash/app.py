@@ -19,6 +19,7 @@ from .exceptions import ConfigurationError
 from .flask_use import explain_flask_use
 from .lanes import Lanes
 from .layout import resolve_served_layout, served_layout_here, try_layout
+from .leases import LaneLeases
 from .live.app import LiveApp
 from .live.live import Live
 from .live.serve import LiveEndpoint
@@ -33,6 +34,7 @@ from .server.threads import run_plain_functions_in
 from .services import served_app
 from .shared.shared import Shared
 from .startup import Setup, call_page_function
+from .storage import MemoryStorage, storage_of
 from .storage.dash import is_dash_storage
 from .turns import run_in_turn
 
@@ -106,8 +108,8 @@ class Flash(LiveApp):
         self.flash_views = Pool(callback_threads, "flash-view")
         self.flash_chores = Pool(CHORE_THREADS, "flash-chore")
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
-        self.flash_lanes = Lanes()
-        self.flash_shared = Shared(self, shared_storage)
+        self.flash_storage = storage_of(shared_storage)
+        self.flash_shared = Shared(self, self.flash_storage)
         self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
@@ -122,6 +124,15 @@ class Flash(LiveApp):
         # Dash's switch for asynchronous Flask; here everything is asynchronous, and asgiref is not needed.
         options.pop("use_async", None)
         super().__init__(**options)
+        several = not isinstance(self.flash_storage, MemoryStorage)
+        self.flash_lanes = Lanes(
+            LaneLeases(self.flash_storage, f"lanes:{self.name_in_storage}").held if several else None
+        )
+
+    @property
+    def name_in_storage(self) -> str:
+        """Tells this app from others that use the same storage: the same in all of its processes."""
+        return f"{self.config.name}{self.config.routes_pathname_prefix}"
 
     # Construction.
 
@@ -173,7 +184,9 @@ class Flash(LiveApp):
     async def close(self) -> None:
         """End the app's idle threads. The server calls it when it stops."""
         await self.flash_live.close()
+        await self.flash_shared.close()
         await self.flash_lanes.close()
+        await self.flash_storage.aclose()
         self.flash_setup.end()
         self.flash_pool.close()
         self.flash_views.close()

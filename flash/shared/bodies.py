@@ -43,8 +43,13 @@ class Values:
         default = self._defaults.get(place)
         return None if default is None else orjson.loads(default)
 
-    def fill(self, channel: Channel, body: dict[str, Any]) -> bool:
+    def fill(self, channel: Channel, body: dict[str, Any], own: frozenset[Place]) -> bool:
         """Put the shared values of now into a tab's request, and remember what it says of the others.
+
+        Args:
+            channel: The group of tabs.
+            body: The request.
+            own: What the tab has changed by it: that stays, though it may have been changed since.
 
         Returns:
             Whether anything was put in.
@@ -52,6 +57,8 @@ class Values:
         filled = False
         for entry in _entries(body):
             place = place_of(entry["id"], entry["property"])
+            if place in own:
+                continue
             held = self._state.get(channel, place)
             if held is None or held.is_patch:
                 self._remember(channel, place, entry.get("value"))

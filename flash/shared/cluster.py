@@ -15,6 +15,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -85,6 +86,9 @@ class StoredLog:
         self._leader: str | None = None
         self._term = 0
         self._asked_term = 0
+        #: Whether this process has the lease; from the entry that says so until the one that gives it back, it leads.
+        self._holds = False
+        self._resigned = False
         self._renewed_at = float("-inf")
 
     # What the room asks.
@@ -103,7 +107,7 @@ class StoredLog:
         """Write an entry. It is folded when it comes back, in its turn."""
         if isinstance(entry, Outcome):
             # What runs on after the lease was lost is of no term.
-            entry.term = self._term if self.leads else -1
+            entry.term = self._term if self._holds else -1
         self._waiting.append(entry)
         self._wakes.set()
 
@@ -114,10 +118,19 @@ class StoredLog:
             SharedStorageError: The storage cannot be reached.
         """
         self._forget()
-        self._storage.start()
         self._seq = await self._snapshots.load()
         self._tasks = [asyncio.create_task(self._endlessly(each)) for each in (self._read, self._write, self._lead)]
         await asyncio.wait_for(self._caught_up.wait(), 30)
+
+    async def resign(self) -> None:
+        """Begin no more runs here. Who leads next, which is after :meth:`close`, runs what comes from now on."""
+        self._resigned = True
+        if self.leads:
+            self.append(Leads(None, self._term))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING_SECONDS):
+                    while self.leads:  # noqa: ASYNC110
+                        await asyncio.sleep(0.005)
 
     async def close(self) -> None:
         """Let another process lead, and end."""
@@ -127,21 +140,16 @@ class StoredLog:
             await asyncio.wait(self._tasks)
             try:
                 async with asyncio.timeout(_ENDING_SECONDS):
-                    await self._resign()
+                    await self._give_back()
             except (TimeoutError, SharedStorageError):
                 logger.warning("The shared storage did not answer at the end: another process leads after a while.")
         self._tasks = []
-        await self._storage.aclose()
 
-    async def _resign(self) -> None:
-        if self.leads:
-            await self._snapshots.save(self._seq)
-            self._waiting.append(Leads(None, self._term))
+    async def _give_back(self) -> None:
         while self._waiting:
             await self._publish()
-        if self.leads:
+        if self._holds:
             await self._storage.arelease(self._lease, self._shared.process)
-        self.leads = False
 
     async def _endlessly(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Go on with one of the log's tasks whatever fails, at longer and longer intervals."""
@@ -253,14 +261,15 @@ class StoredLog:
                     term = await self._storage.aacquire(self._lease, self._shared.process, _LEASE_SECONDS)
             except (TimeoutError, SharedStorageError):
                 if began - self._renewed_at > _LEASE_SECONDS - _LEASE_INTERVAL:
-                    self.leads = False  # Another one may lead by now.
+                    self.leads = self._holds = False  # Another one may lead by now.
                 raise
             self._found()
+            self._holds = term is not None
             if term is None:
                 self.leads = False
             else:
                 self._renewed_at = began
-                if term != self._asked_term:
+                if term != self._asked_term and not self._resigned:
                     self._asked_term = term
                     self.append(Leads(self._shared.process, term))
                 if self.leads and time.monotonic() - snapshot_at >= _SNAPSHOT_INTERVAL:

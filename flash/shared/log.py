@@ -28,6 +28,9 @@ class Log(Protocol):
     async def start(self) -> None:
         """Begin to fold what there is, and what comes."""
 
+    async def resign(self) -> None:
+        """Begin no more runs here. Those that run go on, and what they give still counts."""
+
     async def close(self) -> None:
         """End it."""
 
@@ -61,6 +64,9 @@ class LocalLog:
 
     async def start(self) -> None:
         """Nothing is to be read."""
+
+    async def resign(self) -> None:
+        """There is nobody else who could run them."""
 
     async def close(self) -> None:
         """Nothing is to be ended."""

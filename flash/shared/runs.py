@@ -13,12 +13,11 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dash.exceptions import PreventUpdate
 
-from ..lanes import Replaced
+from ..lanes import Lanes, Replaced
 from .bodies import Values, body_of, match_in
 from .entries import Asker, Change, Initial, Outcome, Value
 from .graph import Graph, SharedCallback
@@ -42,11 +41,13 @@ class Due:
         changed: The places that have set it off.
         body: The request of the tab that asks; None when the server itself begins it.
         asker: Who is told of its end.
+        own: What the tab has changed by its request.
     """
 
     changed: dict[Place, None] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     asker: Asker | None = None
+    own: frozenset[Place] = frozenset()
 
 
 class Cascade:
@@ -109,6 +110,7 @@ class Runs:
         self._state = state
         self._values = values
         self.graph = Graph()
+        self._lanes = Lanes()
         self._running: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
@@ -132,7 +134,9 @@ class Runs:
             instance = callback.id, match_in(callback, change.body)
             if not change.values and self._is_covered(instance, change):
                 return self._end(change.channel, change.asker)
-            cascade.due[instance] = Due(body=change.body, asker=change.asker)
+            cascade.due[instance] = Due(
+                body=change.body, asker=change.asker, own=frozenset(value.place for value in change.values)
+            )
         self._advance(cascade)
 
     def _is_covered(self, instance: Instance, change: Change) -> bool:
@@ -175,7 +179,7 @@ class Runs:
         if body is None:
             body = body_of(callback, instance[1], cascade.channel, self._values, due.changed)
         else:
-            changed = self._values.fill(cascade.channel, body)
+            changed = self._values.fill(cascade.channel, body, due.own)
         context, job = self._shared.prepared(run, body, changed)
         self._spawn(self._run(run, job), context)
 
@@ -201,11 +205,12 @@ class Runs:
     async def _in_lane(self, run: Run, job: Callable[[], Any]) -> list[Value]:
         service = run.callback.service
         lane = service.lane(run.callback.id)
-        work = (
-            job if lane is None else partial(self._shared.app.flash_lanes.run, lane, job, service.overlap, run.instance)
-        )
-        values: list[Value] = await work()
-        return values
+        if lane is None:
+            values: list[Value] = await job()
+            return values
+        # Between processes the leader's lease is enough; a resource may have regular callbacks too.
+        lanes = self._lanes if lane[0] == "callback" else self._shared.app.flash_lanes
+        return await lanes.run(lane, job, service.overlap, (run.instance, run.cascade.channel))
 
     def _end(self, channel: Channel, asker: Asker | None) -> None:
         """Tell a tab that its change needs no run."""
@@ -225,11 +230,16 @@ class Runs:
         self._advance(run.cascade)
 
     async def close(self) -> None:
-        """Let what runs come to its end."""
+        """Let what runs come to its end, the rest of each chain included."""
+        until = asyncio.get_running_loop().time() + _CLOSING_SECONDS
+        while self._running and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
         if self._tasks:
-            _, left = await asyncio.wait(self._tasks, timeout=_CLOSING_SECONDS)
-            for task in left:
-                task.cancel()
+            await asyncio.wait(self._tasks)
+        self._running.clear()
+        await self._lanes.close()
 
 
 #: The time that runs have when the app is closed.

@@ -19,7 +19,7 @@ from ..encoding import dumps
 from ..exceptions import CallbackFailed, ConfigurationError, new_error_id
 from ..failures import described
 from ..lanes import Lanes
-from ..storage import MemoryStorage, ProcessLock, refuse_several, storage_of
+from ..storage import MemoryStorage, ProcessLock, Storage, refuse_several
 from .bodies import Values
 from .channels import Channels
 from .cluster import StoredLog
@@ -97,12 +97,12 @@ class Shared:
 
     Args:
         app: The app.
-        storage: What ``Flash(shared_storage=...)`` says.
+        storage: Where it meets the other processes of the app.
     """
 
     tabs: Tabs
 
-    def __init__(self, app: Flash, storage: Any = None) -> None:
+    def __init__(self, app: Flash, storage: Storage) -> None:
         self.app = app
         #: Names this process.
         self.process = secrets.token_hex(8)
@@ -117,7 +117,7 @@ class Shared:
         self.channels = Channels()
         #: Says whether a client may change an output: ``app.callback_authorize_output``.
         self.authorizers: list[Callable[..., Any]] = []
-        self.storage = storage_of(storage)
+        self.storage = storage
         self.log: Log = LocalLog(self._fold)
         self._lock: ProcessLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,6 +154,7 @@ class Shared:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._gates = loop, Lanes()
+        self.storage.start()
         if self.graph:
             await self._join_others()
         early = list(self._early)
@@ -172,7 +173,7 @@ class Shared:
             SharedStorageError: The storage does not answer.
         """
         self.process = secrets.token_hex(8)
-        name = f"{self.app.config.name}{self.app.config.routes_pathname_prefix}"
+        name = self.app.name_in_storage
         if isinstance(self.storage, MemoryStorage):
             self._lock = self._lock or await refuse_several(name, _GRACE_SECONDS)
         else:
@@ -182,6 +183,7 @@ class Shared:
     async def close(self) -> None:
         """Let what runs come to its end."""
         if self._loop is asyncio.get_running_loop():
+            await self.log.resign()
             await self.runs.close()
             await self.log.close()
         if self._lock is not None:
@@ -373,8 +375,7 @@ class Shared:
 
     def _ended(self, outcome: Outcome) -> None:
         self._put(outcome.channel, outcome.values)
-        if self.log.leads:
-            self.runs.ended(outcome)
+        self.runs.ended(outcome)
         if outcome.done and outcome.asker is not None and outcome.asker.process == self.process:
             asked = self._asked.get(outcome.asker.request)
             if asked is not None and not asked.outcome.done():
