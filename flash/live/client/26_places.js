@@ -25,6 +25,8 @@
             this.shown = null;
             /** `{number, value}` of each change that is pending, in their order. */
             this.own = [];
+            /** The change that was given up last; its request may have come through all the same. */
+            this.lost = null;
             /** Whether the latest value waits to be shown. */
             this.held = false;
             /** Whether it is on its way to the renderer. */
@@ -143,9 +145,13 @@
          */
         settle(number, version) {
             const settled = this.own.filter(change => change.number <= number);
+            if (settled.length === 0 && this.lost !== null && this.lost.number <= number) {
+                settled.push(this.lost);
+            }
             if (settled.length === 0) {
                 return;
             }
+            this.lost = null;
             this.own = this.own.filter(change => change.number > number);
             if (version > this.version) {
                 this.latest = {value: settled.pop().value, version};
@@ -161,9 +167,10 @@
          * @param {number} number
          */
         lose(number) {
-            const {length} = this.own;
-            this.own = this.own.filter(change => change.number !== number);
-            if (this.own.length < length) {
+            const lost = this.own.find(change => change.number === number);
+            if (lost) {
+                this.lost = lost;
+                this.own = this.own.filter(change => change !== lost);
                 this._compare();
             }
         }

@@ -35,7 +35,7 @@
             this._on(document, "pointercancel", event => this._lift(event));
             // Some browsers tell of no pointerup when they have opened a menu.
             this._on(document, "pointermove", event => event.buttons === 0 && this._lift(event));
-            this._on(window, "blur", () => this._liftAll());
+            this._on(window, "blur", ({target}) => target === window && this._liftAll());
             ["focusout", "input", "change", "keyup"].forEach(type => this._on(document, type, free));
         }
 

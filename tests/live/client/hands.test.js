@@ -134,6 +134,12 @@ test("while a pointer that went down inside a component is down, its values wait
     await say(sharedProps("slider", {value: 4}, 1), sharedProps("field", {value: "new"}, 2));
     await clock.pass(10000);
     assert.deepEqual([shown("slider"), shown()], [3, "new"]);
+    // The thumb takes the focus from what had it; the window hears of that too.
+    const blurred = new Event("blur");
+    Object.defineProperty(blurred, "target", {value: thumb});
+    window.dispatchEvent(blurred);
+    await clock.pass(1000);
+    assert.equal(shown("slider"), 3);
     await happen("pointerup", {pointerId: 2});
     assert.equal(shown("slider"), 3);
     await happen("pointerup", {pointerId: 1});

@@ -245,6 +245,17 @@ test("a change whose request cannot be sent, or is answered without it, is taken
     assert.equal(dash.props("slider").value, 6);
 });
 
+test("a change whose place in the order is told after the answer is shown in that place", async () => {
+    const parts = await page();
+    const {dash, say, change} = parts;
+    await say(sharedProps("slider", {value: 4}, 5));
+    await change("slider", {value: 10});
+    await say(answered(parts, 0), changed("slider", "value", 1, 6));
+    assert.equal(dash.props("slider").value, 10);
+    await say(sharedProps("slider", {value: 7}, 7), changed("slider", "value", 1, 6));
+    assert.equal(dash.props("slider").value, 7);
+});
+
 test("a change that another request still brings is not taken back", async () => {
     const other = {output: "other.children", inputs: [["slider", "value"]]};
     const parts = await page([SLIDER, other]);
