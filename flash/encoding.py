@@ -76,6 +76,8 @@ def _encode_unknown(value: Any, component: Callable[[Any], dict[str, Any]] = _da
     """One level of what orjson does not know; it goes on with what comes back."""
     if isinstance(value, _dash.Component):
         return component(value)
+    if isinstance(value, Patch):
+        return value.to_plotly_json()  # One level too: there may be components in it.
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.floating):
         return float(value)
