@@ -64,7 +64,8 @@
             const values = valuesOf(inputs);
             const callback = JSON.stringify([output, outputs]);
             const changed = changedPropIds
-                .map(text => ({text, place: this._placeOf(text), value: values.get(placeText(text))}))
+                .map(text => ({text, place: this._placeOf(text)}))
+                .map(({text, place}) => ({text, place, value: values.get(`${place.componentId}.${place.property}`)}))
                 .filter(({place, value}) => !place.isEcho(callback, value, this._current(place, value)));
             const changes = {};
             for (const {text, place, value} of changed) {
@@ -174,14 +175,19 @@
             this._release();
         }
 
+        /** The server sends all values, whose versions say nothing of those that are known. */
+        beginAnew() {
+            this._places().forEach(place => place.forgetVersions());
+        }
+
         /**
-         * Messages were lost, and the server sends all values. Its versions may be counted anew.
+         * Those requests that were not sent, and whose changes were sent with a lost one: the server may have counted
+         * them.
          * @param {Object[]} lost Requests that the server may have run.
          * @param {Object[]} kept Requests that were not sent.
-         * @returns {Object[]} Those of `kept` whose changes were sent with a lost one: the server may have counted them.
+         * @returns {Object[]}
          */
-        gap(lost, kept) {
-            this._places().forEach(place => place.forgetVersions());
+        perhapsCounted(lost, kept) {
             const sent = new Set(lost.flatMap(request => Object.values(request.changes || {})));
             return kept.filter(request => Object.values(request.changes || {}).some(number => sent.has(number)));
         }
@@ -341,9 +347,5 @@
     function parted(text) {
         const dot = text.lastIndexOf(".");
         return [live.textOfId(text.slice(0, dot)), text.slice(dot + 1)];
-    }
-
-    function placeText(text) {
-        return parted(text).join(".");
     }
 })();

@@ -92,10 +92,16 @@
             const {retry = []} = this.config;
             const lost = this.requests.lose(retry);
             const unsent = this.requests.unanswered().filter(({payload}) => !retry.includes(payload.output));
-            this.delivery.forgetShared();
-            [...lost, ...this.shared.gap(lost, unsent)].forEach(request => this._fail(request, LOST));
+            this._beginAnew();
+            [...lost, ...this.shared.perhapsCounted(lost, unsent)].forEach(request => this._fail(request, LOST));
             this.delivery.restart();
             this.state.gap();
+        }
+
+        /** The server sends all shared values: what waits of them is out of date. */
+        _beginAnew() {
+            this.delivery.forgetShared();
+            this.shared.beginAnew();
         }
 
         _hearRenderer(message) {
@@ -167,6 +173,9 @@
                     break;
                 case "changed":
                     this.shared.settle(message.payload);
+                    break;
+                case "anew":
+                    this._beginAnew();
                     break;
                 case "set_props":
                 case "get_props_request":
