@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import _dash
+from ..shared.entries import Pushed, Value
 from .clients import Client
 from .connection import Connection
 from .inbox import Action, Inbox
@@ -60,7 +61,16 @@ class Sending:
             self.run(lambda: shared.push(component, values))
             props = {name: value for name, value in props.items() if name not in names}
         if props:
-            self.send(None, [self.update(component_id, props)])
+            self._send_to_all(self.update(component_id, props))
+
+    def _send_to_all(self, update: Update) -> None:
+        """Send an update to all tabs, those that are connected to other processes of the app too."""
+        shared = self._live.app.flash_shared
+        if shared.reaches_others:
+            values = [Value(update.component, name, json) for name, json in update.values.items()]
+            self.run(lambda: shared.append(Pushed(values, state=update.state)))
+        else:
+            self.send(None, [update])
 
     def update(self, component_id: Any, props: dict[str, Any], client: Client | None = None) -> Update:
         """The message that sets properties in one tab, or in all."""

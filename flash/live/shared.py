@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..patches import is_patch_json
-from ..shared.entries import Asker, Value
+from ..shared.entries import Asker, Pushed
 from ..shared.places import Place
 from ..shared.shared import Shared
 from ..shared.state import Channel, Held
@@ -96,13 +96,15 @@ class SharedTabs:
         for client in self._live.clients:
             self._catch_up(client, self._channels_of(client), -1)
 
-    def push(self, client_id: str, values: list[Value]) -> None:
-        """Set properties in one tab that are not shared."""
-        client = self._live.clients.get(client_id)
-        for value in values if client is not None else []:
-            assert client is not None
-            patches = frozenset({value.prop}) if is_patch_json(value.json) else frozenset()
-            self._send(client, Update(value.component, {value.prop: value.json}, patches))
+    def push(self, pushed: Pushed) -> None:
+        """Set properties that are not shared, in all tabs or in one. The values are those of one component."""
+        client = self._live.clients.get(pushed.client) if pushed.client is not None else None
+        if not self._live.has_loop or not pushed.values or (client is None and pushed.client is not None):
+            return
+        values = {value.prop: value.json for value in pushed.values}
+        patches = frozenset(prop for prop, json in values.items() if is_patch_json(json))
+        update = Update(pushed.values[0].component, values, patches, state=pushed.state)
+        self._live.sending.send(client._connection if client is not None else None, [update])
 
     def stranger(self, asker: Asker | None) -> Client:
         """What stands for a tab that is not connected to this process, or for nobody."""

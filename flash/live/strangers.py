@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _dash
-from ..shared.entries import Asker, ToTab, Value
+from ..shared.entries import Asker, Pushed, Value
 from ..shared.shared import Shared
 from .clients import Client
 
@@ -28,7 +28,6 @@ class Stranger(Client):
         for name in ("host", "origin", "user_agent", "connect_time"):
             setattr(self, name, told.get(name, getattr(self, name)))
         self._shared = shared
-        self._process = asker.process
 
     @property
     def live(self) -> bool:
@@ -44,4 +43,4 @@ class Stranger(Client):
         """Set properties of a component in this tab. From any thread; it never waits."""
         component = _dash.stringify_id(component_id)
         values = [Value(component, prop, self._shared.encode(value)) for prop, value in props.items()]
-        self._shared.on_loop(self._shared.append, ToTab(self._process, self.id, values))
+        self._shared.on_loop(self._shared.append, Pushed(values, self.id))

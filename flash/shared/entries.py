@@ -103,18 +103,18 @@ class Initial(Entry, tag="initial"):
     defaults: list[Value]
 
 
-class ToTab(Entry, tag="to_tab"):
-    """Values for one tab, which is connected to another process than the callback runs in.
+class Pushed(Entry, tag="pushed"):
+    """Values that are not shared, for all tabs of all processes or for one of another process.
 
     Attributes:
-        process: The tab's process.
-        client: The tab.
-        values: The values, which are not shared.
+        values: The values.
+        client: The tab; None for all.
+        state: The version of the shared state that is laid over components in them, at least.
     """
 
-    process: str
-    client: str
     values: list[Value]
+    client: str | None = None
+    state: int | None = None
 
 
 class Reset(Entry, tag="reset"):
@@ -133,4 +133,4 @@ class Leads(Entry, tag="leads"):
     term: int
 
 
-AnyEntry = Change | Outcome | Initial | ToTab | Reset | Leads
+AnyEntry = Change | Outcome | Initial | Pushed | Reset | Leads

@@ -24,7 +24,7 @@ from .bodies import Values
 from .channels import Channels
 from .cluster import StoredLog
 from .defaults import Defaults
-from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Reset, ToTab, Value
+from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Pushed, Reset, Value
 from .first import FirstRuns, run_name
 from .graph import Graph, SharedCallback, graph_of
 from .log import LocalLog, Log
@@ -66,8 +66,8 @@ class Tabs(Protocol):
     def refresh_all(self) -> None:
         """Send all values to all tabs."""
 
-    def push(self, client_id: str, values: list[Value]) -> None:
-        """Set properties in one tab that are not shared."""
+    def push(self, pushed: Pushed) -> None:
+        """Set properties that are not shared."""
 
     def clients(self) -> Iterable[Client]:
         """The tabs that are connected to this process."""
@@ -120,6 +120,7 @@ class Shared:
         self.storage = storage
         self.log: Log = LocalLog(self._fold)
         self._lock: ProcessLock | None = None
+        self._joined = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._early: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque(maxlen=_MOST_EARLY)
         self._gates = Lanes()
@@ -155,8 +156,9 @@ class Shared:
         if self._loop is not loop:
             self._loop, self._gates = loop, Lanes()
         self.storage.start()
-        if self.graph:
+        if self.graph or not isinstance(self.storage, MemoryStorage):
             await self._join_others()
+            self._joined = True
         early = list(self._early)
         self._early.clear()
         for func, args in early:
@@ -312,6 +314,11 @@ class Shared:
         """
         return {prop for prop in props if self._loop is None or self.graph.is_shared((component, prop))}
 
+    @property
+    def reaches_others(self) -> bool:
+        """Whether what is pushed goes to the tabs of other processes too."""
+        return self._joined and not isinstance(self.storage, MemoryStorage) and self.log.available
+
     def push(self, component: str, values: dict[str, bytes]) -> None:
         """Change shared properties; what listens to them runs. On the loop."""
         changed: dict[Channel, list[Value]] = {}
@@ -345,9 +352,8 @@ class Shared:
                 self._begun(entry)
             case Reset():
                 self._reset()
-            case ToTab():
-                if entry.process == self.process:
-                    self.tabs.push(entry.client, entry.values)
+            case Pushed():
+                self.tabs.push(entry)
             case Leads():
                 pass
             case _:

@@ -282,3 +282,28 @@ def test_an_outage_refuses_changes_and_heals(tmp_path_factory: pytest.TempPathFa
             server.kill()
 
     run(scenario)
+
+
+def nothing_shared(app: Flash, seen: list[Any]) -> None:
+    """An app that pushes, and shares nothing."""
+    app.layout = html.Div(id="clock")
+    assert app.clients is not None
+
+
+def test_what_is_pushed_reaches_the_tabs_of_all_processes(redis_url: str) -> None:
+    async def scenario() -> None:
+        async with cluster_of(redis_url, 3, nothing_shared) as cluster:
+            pushing, *others = cluster.processes
+            async with pages_of(others[0].site, 1) as (a,), pages_of(others[1].site, 1) as (b,):
+                # From a thread of a process that no tab is connected to.
+                await asyncio.to_thread(pushing.app.push_mods, {"clock": {"children": "12:00", "title": "noon"}})
+                for page in (a, b):
+                    await page.until(lambda page=page: page.value("clock.children") == "12:00")
+                    assert page.value("clock.title") == "noon"
+                others[0].app.push_mods({"clock": {"children": "12:01"}}, client=others[0].app.clients[0])
+                await a.until(lambda: a.value("clock.children") == "12:01")
+                others[1].app.push_mods({"clock": {"children": "12:02"}})
+                await a.until(lambda: a.value("clock.children") == "12:02")
+                assert b.pushed("clock.children") == ["12:00", "12:02"]
+
+    run(scenario)
