@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from .state import Channel, State
 
 if TYPE_CHECKING:
     from ..live.clients import Client
+
+
+logger = logging.getLogger("flash")
 
 
 class Channels:
@@ -49,7 +53,15 @@ class Channels:
         """The channels of a tab, that of all tabs first."""
         if client is None or not self._functions:
             return (None,)
-        return tuple(dict.fromkeys([None, *(self.of(function, client) for function in self._functions)]))
+        return tuple(dict.fromkeys([None, *(self._seen_by(function, client) for function in self._functions)]))
+
+    def _seen_by(self, function: ChannelFunction, client: Client) -> Channel:
+        """The channel whose values a tab sees. A function that fails for one tab fails for that tab only."""
+        try:
+            return self.of(function, client)
+        except Exception:
+            logger.exception("channel=%s failed for %r, which sees what all tabs share.", _title(function), client)
+            return None
 
     def belongs(self, function: ChannelFunction | None, channel: Channel) -> bool:
         """Whether a function may have named a channel."""
@@ -61,7 +73,7 @@ class Channels:
         """Every channel that a function has named for a tab that is here, or of which values are held."""
         if function is None:
             return [None]
-        present = [self.of(function, client) for client in clients]
+        present = [self._seen_by(function, client) for client in clients]
         held = [channel for channel in state.channels() if self.belongs(function, channel)]
         return list(dict.fromkeys([None, *present, *held]))
 
