@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..patches import is_patch_json
-from ..shared.entries import Asker, Pushed
+from ..shared.entries import Asker, Moved, Pushed
 from ..shared.places import Place
 from ..shared.shared import Shared
 from ..shared.state import Channel, Held
@@ -54,12 +54,15 @@ class SharedTabs:
         self._timer: asyncio.TimerHandle | None = None
         #: The channels of each tab when it was last looked.
         self._channels: dict[str, tuple[Channel, ...]] = {}
+        #: Those of tabs that have moved and were not sent the values of the new ones yet.
+        self._left: dict[str, tuple[Channel, ...]] = {}
 
     def clear(self) -> None:
         """Forget what is to be sent: its loop has ended, and its tabs with it."""
         self._values.clear()
         self._placed.clear()
         self._channels.clear()
+        self._left.clear()
         self._sent_at.clear()
         self._timer = None
 
@@ -170,12 +173,23 @@ class SharedTabs:
         everything = self._update(component, {prop: (held, json) for prop, (held, json, _) in props.items()})
         origins = {origin for _, _, origin in props.values() if origin is not None}
         for client in self._live.clients:
-            if channel is not None and channel not in self._channels_of(client):
+            channels = self._channels_of(client)
+            if channel is not None and channel not in channels:
                 continue
-            if client.id not in origins:
+            hidden = self._hidden(channels, component, props) if channel is None and len(channels) > 1 else ()
+            if client.id not in origins and not hidden:
                 self._send(client, everything)
-            elif rest := {prop: (held, json) for prop, (held, json, origin) in props.items() if origin != client.id}:
+            elif rest := {
+                prop: (held, json)
+                for prop, (held, json, origin) in props.items()
+                if origin != client.id and prop not in hidden
+            }:
                 self._send(client, self._update(component, rest))
+
+    def _hidden(self, channels: tuple[Channel, ...], component: str, props: Iterable[str]) -> set[str]:
+        """The properties of which a tab's own channels hold a value, which it sees in place of that of all tabs."""
+        rooms = [each for each in channels if each is not None]
+        return {prop for prop in props if any(self._shared.state.get(room, (component, prop)) for room in rooms)}
 
     def _update(self, component: str, props: dict[str, tuple[Held, bytes]]) -> Update:
         patches = frozenset(prop for prop, (_, json) in props.items() if is_patch_json(json))
@@ -208,11 +222,30 @@ class SharedTabs:
         channels = self._shared.channels.of_client(client)
         if channels != before:
             self._channels[client.id] = channels
-            self._catch_up(client, tuple(each for each in channels if each not in before), -1)
+            self._left.setdefault(client.id, before)
+            self._shared.append(Moved(self._shared.process, client.id))
+
+    def moved(self, client_id: str) -> None:
+        """Send a tab what it is to show after a move: newer than all that it was sent before."""
+        client, before = self._live.clients.get(client_id), self._left.pop(client_id, None)
+        overlay = self._shared.overlay(client)
+        if client is None or before is None or overlay is None:
+            return
+        self._flush()
+        state, now = self._shared.state, self._channels_of(client)
+        rooms = tuple(each for each in (*before, *now) if each is not None)
+        for component, props in _united(state.since(rooms, -1)).items():
+            shown = state.of_component(now, component)
+            values = {}
+            for prop in props:
+                held = shown.get(prop) or Held(self._shared.defaults.get((component, prop)) or b"null", 0)
+                values[prop] = Held(held.json, state.version), overlay.json(held)
+            self._send(client, self._update(component, values))
 
     def departed(self, client: Client) -> None:
         """A tab is gone."""
         self._channels.pop(client.id, None)
+        self._left.pop(client.id, None)
 
     def _catch_up(self, client: Client, channels: tuple[Channel, ...], version: int) -> None:
         overlay = self._shared.overlay(client)
@@ -244,6 +277,14 @@ class SharedTabs:
 
     def _digest(self, channels: tuple[Channel, ...]) -> str:
         return hashlib.sha256(repr(channels).encode()).hexdigest()[:8]
+
+
+def _united(found: Iterable[tuple[str, dict[str, Held]]]) -> dict[str, set[str]]:
+    """The properties that were found, by component."""
+    united: dict[str, set[str]] = {}
+    for component, props in found:
+        united.setdefault(component, set()).update(props)
+    return united
 
 
 def _by_component(values: Iterable[tuple[Place, Held]]) -> dict[str, dict[str, tuple[Held, bytes]]]:

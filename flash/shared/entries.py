@@ -133,4 +133,16 @@ class Leads(Entry, tag="leads"):
     term: int
 
 
-AnyEntry = Change | Outcome | Initial | Pushed | Reset | Leads
+class Moved(Entry, tag="moved"):
+    """A tab belongs to other channels now. What it gets of them has this entry's version, as all that comes later.
+
+    Attributes:
+        process: The tab's process.
+        client: The tab.
+    """
+
+    process: str
+    client: str
+
+
+AnyEntry = Change | Outcome | Initial | Pushed | Reset | Leads | Moved

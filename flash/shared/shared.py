@@ -24,7 +24,7 @@ from .bodies import Values
 from .channels import Channels
 from .cluster import StoredLog
 from .defaults import Defaults
-from .entries import AnyEntry, Asker, Change, Initial, Leads, Outcome, Pushed, Reset, Value
+from .entries import AnyEntry, Asker, Change, Initial, Leads, Moved, Outcome, Pushed, Reset, Value
 from .first import FirstRuns, run_name
 from .graph import Graph, SharedCallback, graph_of
 from .log import LocalLog, Log
@@ -68,6 +68,9 @@ class Tabs(Protocol):
 
     def push(self, pushed: Pushed) -> None:
         """Set properties that are not shared."""
+
+    def moved(self, client_id: str) -> None:
+        """Send a tab the values of the channels that it belongs to now."""
 
     def clients(self) -> Iterable[Client]:
         """The tabs that are connected to this process."""
@@ -354,6 +357,9 @@ class Shared:
                 self._reset()
             case Pushed():
                 self.tabs.push(entry)
+            case Moved():
+                if entry.process == self.process:
+                    self.tabs.moved(entry.client)
             case Leads():
                 pass
             case _:

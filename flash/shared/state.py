@@ -106,8 +106,8 @@ class State:
         found: dict[str, Held] = {}
         for channel in channels:
             if of_channel := self._channels.get(channel):
-                found |= of_channel.get(component, {})
-        return {prop: held for prop, held in found.items() if not held.absent} if found else found
+                found |= {prop: held for prop, held in of_channel.get(component, {}).items() if not held.absent}
+        return found
 
     def since(self, channels: tuple[Channel, ...], version: int) -> Iterator[tuple[str, dict[str, Held]]]:
         """What has changed after a version for the tabs of some channels, by component."""
