@@ -69,6 +69,7 @@ class Presence:
                     self._live.sending.push(mods, connection.client)
             except Exception:
                 logger.exception("A connect handler failed. Error id: %s", new_error_id())
+        self._live.shared.look_again(connection.client)
 
     async def _call(self, handler: Callable[[Client, bool], Any], client: Client, arrived: bool) -> Any:
         while True:

@@ -186,10 +186,12 @@ class SharedTabs:
             }:
                 self._send(client, self._update(component, rest))
 
-    def _hidden(self, channels: tuple[Channel, ...], component: str, props: Iterable[str]) -> set[str]:
+    def _hidden(self, channels: tuple[Channel, ...], component: str, props: Iterable[str]) -> frozenset[str]:
         """The properties of which a tab's own channels hold a value, which it sees in place of that of all tabs."""
         rooms = [each for each in channels if each is not None]
-        return {prop for prop in props if any(self._shared.state.get(room, (component, prop)) for room in rooms)}
+        return frozenset(
+            prop for prop in props if any(self._shared.state.get(room, (component, prop)) for room in rooms)
+        )
 
     def _update(self, component: str, props: dict[str, tuple[Held, bytes]]) -> Update:
         patches = frozenset(prop for prop, (_, json) in props.items() if is_patch_json(json))
@@ -279,11 +281,11 @@ class SharedTabs:
         return hashlib.sha256(repr(channels).encode()).hexdigest()[:8]
 
 
-def _united(found: Iterable[tuple[str, dict[str, Held]]]) -> dict[str, set[str]]:
+def _united(found: Iterable[tuple[str, dict[str, Held]]]) -> dict[str, dict[str, None]]:
     """The properties that were found, by component."""
-    united: dict[str, set[str]] = {}
+    united: dict[str, dict[str, None]] = {}
     for component, props in found:
-        united.setdefault(component, set()).update(props)
+        united.setdefault(component, {}).update(dict.fromkeys(props))
     return united
 
 

@@ -94,7 +94,10 @@ class FlashBackend(_dash.DashBackend):
         async def dispatch() -> Any:
             called = dispatcher.read(await read_json(chores))
             headers = app.flash_live.shared.headers(called.context.client)
-            answer = await app.answer(called)
+            try:
+                answer = await app.answer(called)
+            finally:
+                app.flash_live.shared.look_again(called.context.client)
             response = called.context.dash_response.set_response(data=answer)
             response.headers.update(headers)
             if len(answer) < SMALL_ANSWER:
