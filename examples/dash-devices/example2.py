@@ -5,8 +5,9 @@ After example2 of dash_devices.
 
 from __future__ import annotations
 
-from flash import Flash, Input, Output, dcc
 from thermostat import Thermostat, cycle, figure, panel
+
+from flash import Flash, Input, Output, dcc
 
 app = Flash(__name__, title="Thermostat", update_title=None)
 

@@ -5,8 +5,9 @@ After example2a of dash_devices.
 
 from __future__ import annotations
 
-from flash import Flash, Input, Output, html
 from thermostat import Thermostat, cycle, figure, panel
+
+from flash import Flash, Input, Output, html
 
 app = Flash(__name__, title="Thermostat", update_title=None)
 
