@@ -60,8 +60,15 @@ class Sending:
             values = {name: shared.encode(props[name]) for name in names}
             self.run(lambda: shared.push(component, values))
             props = {name: value for name, value in props.items() if name not in names}
-        if props:
-            self._send_to_all(self.update(component_id, props))
+        if not props:
+            return
+        update = self.update(component_id, props)
+        if update.brings_components and shared.graph.channel_functions:
+            # The trees show to each tab what its own channels share.
+            for client in self._live.clients:
+                client.set_props(component_id, props)
+        else:
+            self._send_to_all(update)
 
     def _send_to_all(self, update: Update) -> None:
         """Send an update to all tabs, those that are connected to other processes of the app too."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
+logger = logging.getLogger("flash")
+
 
 class Channels:
     """Which channels tabs belong to, as the functions of ``callback_shared(channel=...)`` say.

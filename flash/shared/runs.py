@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
+#: Of so many instances it is remembered what they have seen.
+_MOST_COVERED = 10_000
+
 #: One instance of a callback.
 Instance = tuple[str, Match]
 
@@ -173,7 +176,7 @@ class Runs:
         run = Run(f"{self._shared.process}.{next(self._numbers)}", callback, instance, cascade, due.asker)
         cascade.running.add(instance)
         self._running[run.id] = run
-        self._covered[instance, cascade.channel] = self._state.version
+        self._cover(instance, cascade.channel)
         body = due.body
         changed = False
         if body is None:
@@ -182,6 +185,13 @@ class Runs:
             changed = self._values.fill(cascade.channel, body, due.own)
         context, job = self._shared.prepared(run, body, changed)
         self._spawn(self._run(run, job), context)
+
+    def _cover(self, instance: Instance, channel: Channel) -> None:
+        """Remember that the arguments of an instance are read now."""
+        self._covered.pop((instance, channel), None)
+        self._covered[instance, channel] = self._state.version
+        if len(self._covered) > _MOST_COVERED:
+            del self._covered[next(iter(self._covered))]
 
     def _spawn(self, coroutine: Any, context: contextvars.Context) -> None:
         task = asyncio.get_running_loop().create_task(coroutine, context=context)

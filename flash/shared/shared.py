@@ -16,7 +16,7 @@ from dash.exceptions import PreventUpdate
 
 from ..context import Requester
 from ..encoding import dumps
-from ..exceptions import CallbackFailed, ConfigurationError, new_error_id
+from ..exceptions import CallbackFailed, ConfigurationError, RequestRefused, new_error_id
 from ..failures import described
 from ..lanes import Lanes
 from ..storage import MemoryStorage, ProcessLock, Storage, refuse_several
@@ -32,7 +32,7 @@ from .overlay import Overlay
 from .places import Place, place_in
 from .results import SharedCaller, response_of, values_in
 from .runs import Run, Runs
-from .state import Channel, Held, State
+from .state import MOST_PLACES, Channel, Held, State
 from .strangers import described_tab
 
 if TYPE_CHECKING:
@@ -260,6 +260,9 @@ class Shared:
         values = [*self._numbered(call, client, numbers), *self._unnumbered(call, callback, channel, numbers)]
         if not numbers and not values:
             return None
+        if self.state.is_full and any(self.state.get(channel, value.place) is None for value in values):
+            logger.error("There are %d shared values, and no more are taken from tabs.", MOST_PLACES)
+            raise RequestRefused(429, "There are too many shared values.")
         if not self.log.available:
             self._refuse(call, channel, client)
             raise CallbackFailed("Shared values cannot be changed at the moment. Try again later.")
@@ -344,8 +347,14 @@ class Shared:
     # What the log comes to.
 
     def _fold(self, entry: AnyEntry) -> None:
-        """Take in the next entry of the log."""
+        """Take in the next entry of the log. Whatever is wrong with one must not keep the others out."""
         self.state.version += 1
+        try:
+            self._take_in(entry)
+        except Exception:
+            logger.exception("An entry of the log of shared changes could not be taken in.")
+
+    def _take_in(self, entry: AnyEntry) -> None:
         match entry:
             case Change():
                 self._changed(entry)

@@ -14,6 +14,9 @@ from .places import Place
 #: A group of tabs that share; None: all of them.
 Channel = str | None
 
+#: Tabs may not make more shared values than so many: patterns match ids without end.
+MOST_PLACES = 100_000
+
 #: More operations of Patches than this are not kept for one property whose value is not known.
 _MOST_OPERATIONS = 10_000
 
@@ -62,6 +65,12 @@ class State:
         self.version = 0
         self.begun: set[tuple[str, Channel]] = set()
         self._channels: dict[Channel, dict[str, dict[str, Held]]] = {}
+        self._places = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether tabs may bring no more places."""
+        return self._places >= MOST_PLACES
 
     def get(self, channel: Channel, place: Place) -> Held | None:
         """What is held of a place; None when it has no shared value."""
@@ -73,7 +82,9 @@ class State:
         """Hold a new value, unless a newer one is held."""
         component, prop = place
         props = self._channels.setdefault(channel, {}).setdefault(component, {})
-        if (old := props.get(prop)) is None or old.version <= held.version:
+        old = props.get(prop)
+        if old is None or old.version <= held.version:
+            self._places += old is None
             props[prop] = held
 
     def changed(self, channel: Channel, place: Place, json: bytes, version: int, base: bytes | None = None) -> Held:
