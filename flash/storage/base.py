@@ -74,7 +74,7 @@ class Subscription(abc.ABC):
 
     @abc.abstractmethod
     async def _afetch(self, after: int) -> list[tuple[int, Any]]:
-        """As :meth:`_fetch`, for a loop and without a limit. It may be cut off at any time, and called again."""
+        """As :meth:`_fetch`, for a loop; it may give none now and then. It may be cut off at any time."""
 
     def poll(self, timeout: float = 0.0) -> list[tuple[int, Any]]:
         """The messages since the last one, with their numbers, oldest first; at most some hundreds at a time.

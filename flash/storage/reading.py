@@ -7,7 +7,10 @@ import asyncio
 import contextlib
 from typing import Any
 
-from .base import SharedStorageError, Subscription
+from .base import Subscription
+
+#: How long a cancelled reader waits until its connection has been put away, in seconds.
+CLEAN_UP = 1.0
 
 
 class ReadingSubscription(Subscription):
@@ -35,24 +38,28 @@ class ReadingSubscription(Subscription):
 
     @abc.abstractmethod
     async def _read(self, after: int) -> list[tuple[int, Any]]:
-        """What :meth:`_afetch` gives."""
+        """What :meth:`_afetch` gives; none after some seconds in which there was none."""
 
     async def _afetch(self, after: int) -> list[tuple[int, Any]]:
         task = asyncio.ensure_future(self._read(after))
+        task.add_done_callback(_seen)
         self._reading = asyncio.get_running_loop(), task
         if self._closed:
             task.cancel()
         try:
-            return await task
+            await asyncio.wait({task})
         except asyncio.CancelledError:
-            reader = asyncio.current_task()
-            if self._closed and reader is not None and not reader.cancelling():
-                return []
-            raise
-        except SharedStorageError:
-            # Closed together with its storage, whose connections may be gone first.
-            if self._closed:
-                return []
+            # What reads may take a cancellation for a timeout of its own; whoever is cancelled does not wait for it.
+            task.cancel()
+            await asyncio.wait({task}, timeout=CLEAN_UP)
             raise
         finally:
             self._reading = None
+        # Closed together with its storage, whose connections may be gone first.
+        return [] if self._closed else task.result()
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Nobody is left to be told of an error after a cancellation, or at the end."""
+    if not task.cancelled():
+        task.exception()

@@ -42,15 +42,13 @@ class RedisSubscription(ReadingSubscription):
 
     async def _read(self, after: int) -> list[tuple[int, Any]]:
         clients = self._connections.here()
-        while True:
-            with outages_told():
-                certain, self._certain = self._certain, False
-                if not certain:
-                    self._check(after, await clients.script(PLACES)(keys=self._keys))
-                block = self._connections.wait
-                reply = await clients.readers.xread({self._keys[1]: f"{after}-0"}, count=BATCH, block=block)
-            if reply:
-                return self._messages(after, reply)
+        with outages_told():
+            certain, self._certain = self._certain, False
+            if not certain:
+                self._check(after, await clients.script(PLACES)(keys=self._keys))
+            stream = {self._keys[1]: f"{after}-0"}
+            reply = await clients.readers.xread(stream, count=BATCH, block=self._connections.wait)
+        return self._messages(after, reply)
 
     def _block(self, seconds: float) -> int | None:
         """What XREAD is told: how long to wait in ms, ``None`` for not at all. Never for ever, which is its 0."""
