@@ -95,7 +95,11 @@ class SharedApp(_dash.DashSeam):
             value: A tree or any other value.
             client: The tab that gets it; None when all do, or when no tab is known.
         """
-        return dumps(value, self.flash_shared.overlay(client))
+        overlay = self.flash_shared.overlay(client)
+        encoded = dumps(value, overlay)
+        if overlay is not None:
+            overlay.finish()
+        return encoded
 
 
 def _outputs(called: Call) -> list[str | None]:

@@ -9,7 +9,7 @@ import orjson
 
 from .defaults import Defaults
 from .graph import SharedCallback
-from .places import Match, Place, expanded, id_in, match_of, place_of
+from .places import Match, Place, expanded, id_in, match_of, matches, place_of
 from .state import Channel, State
 
 #: So many values of States that are not shared are remembered.
@@ -118,9 +118,15 @@ def match_in(callback: SharedCallback, body: dict[str, Any]) -> Match:
     for dependency, sent in zip(declared, [*(outputs if callback.outputs else []), *body["inputs"]], strict=False):
         if isinstance(dependency.component_id, dict):
             first = sent[0] if isinstance(sent, list) and sent else sent
-            if first and (match := match_of(dependency, place_of(first["id"], "")[0])):
+            component = place_of(first["id"], "")[0] if first else ""
+            if matches(dependency, component) and (match := match_of(dependency, component)):
                 return match
     return ()
+
+
+def inputs_in(body: dict[str, Any]) -> dict[Place, Any]:
+    """The values of a request's inputs, by place."""
+    return {place_of(entry["id"], entry["property"]): entry.get("value") for entry in _entries({**body, "state": []})}
 
 
 def _has_wildcards(callback: SharedCallback) -> bool:

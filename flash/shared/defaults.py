@@ -21,7 +21,7 @@ class Defaults:
     """Learns from every tree that leaves which components there are, and the values that the tree gives them.
 
     Args:
-        noted: Called, in the encoding thread, when a new place was seen.
+        noted: Called, in the encoding thread, when a tree with new places has left.
     """
 
     def __init__(self, noted: Callable[[tuple[Channel, ...]], None]) -> None:
@@ -54,27 +54,32 @@ class Defaults:
         """The components that were seen."""
         return list(self._components)
 
-    def note(self, component: str, props: dict[str, Any], channels: tuple[Channel, ...]) -> None:
-        """Look at a component that leaves the server.
+    def new_in(self, component: str, props: dict[str, Any]) -> dict[Place, bytes]:
+        """The places of a component that were not seen before, with their values.
 
         Args:
             component: Its id, as text.
             props: Its properties.
-            channels: Those of the tab that gets it.
         """
-        wanted = self._wanted(component)
-        if not wanted:
-            return
-        new = False
-        for prop in wanted:
+        new = {}
+        for prop in self._wanted(component):
             place = component, prop
-            if place not in self._values and len(self._values) < _MOST:
-                self._values[place] = dumps(props.get(prop))
-                new = True
+            if place not in self._values:
+                new[place] = dumps(props.get(prop))
             if props.get("persistence"):
                 self._warn(place, props)
-        if new:
-            self._components[component] = None
+        return new
+
+    def note(self, new: dict[Place, bytes], channels: tuple[Channel, ...]) -> None:
+        """Learn the new places of a tree that leaves the server: of the whole tree, so that ``ALL`` is all.
+
+        Args:
+            new: The places.
+            channels: Those of the tab that gets the tree.
+        """
+        if len(self._values) < _MOST:
+            for place, json in new.items():
+                self.put(place, json)
             self._noted(channels)
 
     def _wanted(self, component: str) -> frozenset[str]:

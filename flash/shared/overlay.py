@@ -10,6 +10,7 @@ from .. import _dash
 from ..encoding import dumps
 from ..patches import patched
 from .defaults import Defaults
+from .places import Place
 from .state import Channel, Held, State
 
 
@@ -26,6 +27,13 @@ class Overlay:
         self._state = state
         self._defaults = defaults
         self._channels = channels
+        self._new: dict[Place, bytes] = {}
+
+    def finish(self) -> None:
+        """The tree has been written: what is new in it can be learned."""
+        if self._new:
+            self._defaults.note(self._new, self._channels)
+            self._new = {}
 
     def __call__(self, component: Any) -> dict[str, Any]:
         """One level of a component, with the shared values."""
@@ -36,7 +44,7 @@ class Overlay:
         return level
 
     def _lay(self, component: str, props: dict[str, Any]) -> None:
-        self._defaults.note(component, props, self._channels)
+        self._new |= self._defaults.new_in(component, props)
         for prop, held in self._state.of_component(self._channels, component).items():
             props[prop] = self._value(held, props.get(prop))
 

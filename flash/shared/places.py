@@ -39,8 +39,11 @@ def id_in(component: str) -> str | dict[str, Any]:
         {'index': 1, 'type': 'slider'}
     """
     if component.startswith("{"):
-        decoded: dict[str, Any] = json.loads(component)
-        return decoded
+        try:
+            decoded: dict[str, Any] = json.loads(component)
+            return decoded
+        except (ValueError, RecursionError):
+            return component  # Pages may send any text.
     return component
 
 

@@ -20,7 +20,7 @@ from ..exceptions import CallbackFailed, ConfigurationError, RequestRefused, new
 from ..failures import described
 from ..lanes import Lanes
 from ..storage import MemoryStorage, ProcessLock, Storage, refuse_several
-from .bodies import Values
+from .bodies import Values, inputs_in
 from .channels import Channels
 from .cluster import StoredLog
 from .defaults import Defaults
@@ -276,21 +276,22 @@ class Shared:
 
     def _numbers(self, call: Call, callback: SharedCallback) -> dict[str, int]:
         """The numbers of a tab's changes, of the inputs that have changed."""
-        changed = set(call.body["changedPropIds"])
+        changed, sent = set(call.body["changedPropIds"]), inputs_in(call.body)
         return {
             prop_id: number
             for prop_id, number in (call.changes or {}).items()
-            if prop_id in changed and callback.listens_to(place_in(prop_id)) is not None
+            if prop_id in changed and (place := place_in(prop_id)) in sent and callback.listens_to(place) is not None
         }
 
     def _numbered(self, call: Call, client: Client, numbers: dict[str, int]) -> Iterable[Value]:
         """The values of changes that have not come with another request already."""
         taken = self._taken.setdefault(client.id, {}) if numbers else {}
+        sent = inputs_in(call.body)
         for prop_id, number in numbers.items():
             place = place_in(prop_id)
             if taken.get(place, 0) < number:
                 taken[place] = number
-                yield Value(*place, dumps(call.context.input_values.get(prop_id)))
+                yield Value(*place, dumps(sent[place]))
 
     def _unnumbered(
         self, call: Call, callback: SharedCallback, channel: Channel, numbers: dict[str, int]
@@ -298,14 +299,14 @@ class Shared:
         """Values without a number, of who is not Flash's client or knows nothing of the place: new if they differ."""
         if numbers:
             return  # Flash's client: the others are echoes, and may be older than the state.
+        sent = inputs_in(call.body)
         for prop_id in call.body["changedPropIds"]:
             place = place_in(prop_id)
-            if prop_id in numbers or callback.listens_to(place) is None:
+            if place not in sent or callback.listens_to(place) is None:
                 continue
             held = self.state.get(channel, place)
-            value = call.context.input_values.get(prop_id)
-            if held is None or held.value != value:
-                yield Value(*place, dumps(value))
+            if held is None or held.value != sent[place]:
+                yield Value(*place, dumps(sent[place]))
 
     def forget(self, client_id: str) -> None:
         """A tab is gone."""
