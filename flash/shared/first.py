@@ -58,9 +58,10 @@ class FirstRuns:
             if not shared.channels.belongs(callback.channel, channel):
                 continue
             for match in _instances(callback, components):
-                inputs = _places(callback.inputs, match, components)
+                inputs = list(_places(callback.inputs, match, components))
                 outputs = _places(callback.outputs, match, components)
-                if all(shared.values.is_known(channel, place) for place in inputs) and not any(
+                # With ALL there may be none yet: then it is too early.
+                if inputs and all(shared.values.is_known(channel, place) for place in inputs) and not any(
                     shared.state.get(channel, place) for place in outputs
                 ):
                     yield callback.id, list(match)
