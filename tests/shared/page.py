@@ -99,6 +99,10 @@ class SharedPage(Tab):
         """Send the request of a shared callback."""
         payload = body(output, {**(inputs or {}), **changed}, state)
         payload["changedPropIds"] = list(changed)
+        return await self.send_change(payload, changes)
+
+    async def send_change(self, payload: Json, changes: Json | None) -> Request:
+        """The same with a body of the test's own."""
         name = f"{self.renderer_id}-{next(self._numbers)}"
         message = {"type": "callback_request", "rendererId": self.renderer_id, "requestId": name, "payload": payload}
         request = self.requests[name] = Request(message | ({} if changes is None else {"changes": changes}))

@@ -259,6 +259,33 @@ def test_it_waits_until_all_inputs_are_known() -> None:
     run(scenario)
 
 
+def test_it_waits_for_the_whole_tree() -> None:
+    """The tree is written in a thread, and the loop goes on meanwhile: what comes later in the tree is known too."""
+
+    async def scenario() -> None:
+        app, calls = app_with("place", "text"), []
+        loop = asyncio.get_running_loop()
+
+        class Pause:
+            def to_plotly_json(self) -> str:
+                for _ in range(5):
+                    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+                return "paused"
+
+        @app.callback_shared(Output("text", "children"), Input("late", "value"), State("mine", "value"))
+        async def both(late: int, mine: int) -> int:
+            calls.append((late, mine))
+            return late + mine
+
+        async with in_process(app) as site, pages_of(site, 1) as (page,):
+            tree = html.Div([slider("late", 1), Pause(), slider("mine", 2)])
+            await asyncio.to_thread(app.push_mods, {"place": {"children": tree}})
+            await page.until(lambda: page.value(TEXT) == 3)
+        assert calls == [(1, 2)]
+
+    run(scenario)
+
+
 def test_an_output_that_has_been_pushed_needs_none() -> None:
     async def scenario() -> None:
         app, seen = slider_app()
