@@ -30,6 +30,7 @@ from .requests import body_of, call_of
 from .server.backend import FlashBackend, backend_for, kind_of
 from .server.compat import hint_flask_compat, install_flask_compat
 from .server.guards import limit_bodies
+from .server.lifespan import ending_when_refused
 from .server.threads import run_plain_functions_in
 from .services import served_app
 from .shared.shared import Shared
@@ -179,6 +180,7 @@ class Flash(LiveApp):
                 raise
 
         server.startup = start_server  # type: ignore[method-assign]
+        server.asgi_lifespan_class = ending_when_refused(server.asgi_lifespan_class, lambda: self.backend.startup_error)
         server.after_serving(self.close)
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from ..encoding import dumps
 from ..exceptions import ConfigurationError, PoolFull, RequestRefused, SetupPending, new_error_id
 from ..functions import is_async
 from ..pool import serving_loop
+from ..storage import SeveralProcesses
 from .assets import Bundles
 from .compression import ThreadedCompress
 from .guards import read_body, read_json
@@ -140,7 +141,7 @@ class FlashBackend(_dash.DashBackend):
                 if not app.flash_setup.done:
                     await app.flash_setup.ensure()
                 return await run(**arguments)
-            except (HTTPException, RequestRefused, SetupPending, PoolFull):
+            except (HTTPException, RequestRefused, SetupPending, SeveralProcesses, PoolFull):
                 raise
             except Exception as error:
                 explained = app.explained(error)
@@ -160,6 +161,7 @@ class FlashBackend(_dash.DashBackend):
         self.register_dash_error_handlers()
         self.server.register_error_handler(RequestRefused, _answer_refused)
         self.server.register_error_handler(SetupPending, _answer_pending)
+        self.server.register_error_handler(SeveralProcesses, _answer_several)
         self.server.register_error_handler(PoolFull, _answer_busy)
         if not self.server.error_handler_spec[None][InternalServerError.code]:
             self.server.register_error_handler(InternalServerError, _answer_failure)
@@ -272,6 +274,11 @@ async def _answer_refused(refused: RequestRefused) -> ResponseReturnValue:
 async def _answer_pending(pending: SetupPending) -> ResponseReturnValue:
     body = {"error": "The app is not ready yet. Try again in a moment.", "id": pending.error_id}
     return _refusal(body, 503, {"Retry-After": "5"})
+
+
+async def _answer_several(several: SeveralProcesses) -> ResponseReturnValue:
+    logger.error("%s %s refused with 503: %s", request.method, request.path, several)
+    return _refusal({"error": "The app is not served here. Try again in a moment."}, 503, {"Retry-After": "5"})
 
 
 async def _answer_busy(full: PoolFull) -> ResponseReturnValue:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
+from hypercorn.utils import LifespanFailureError
+
 from ..exceptions import FlashError
+from ..storage import SeveralProcesses
 
 logger = logging.getLogger("flash")
+
+#: The exit code of a process that is not set up as it must be: ``EX_CONFIG`` of sysexits.h.
+EXIT_CONFIGURATION = 78
 
 
 class Lifespan:
@@ -67,3 +74,36 @@ class Lifespan:
             self._task.result()
             return None
         return f"its {phase} took more than {within:g} seconds ({phase}_timeout)"
+
+
+def ending_when_refused(lifespan: Callable[..., Any], startup_error: Callable[[], BaseException | None]) -> Any:
+    """What a Quart app runs for the lifespan: Quart's own, but a worker of Hypercorn's that is refused ends quietly.
+
+    Uvicorn, Gunicorn and Granian log what a start that failed says, and all of the server ends. So it does in
+    Hypercorn, which shows tracebacks for it: there the worker logs the one sentence, and ends with
+    :data:`EXIT_CONFIGURATION`.
+
+    Args:
+        lifespan: Makes what runs the protocol, from the app and the scope.
+        startup_error: Tells why the app could not start.
+    """
+
+    def make(app: Any, scope: Any) -> Callable[..., Any]:
+        run = lifespan(app, scope)
+
+        async def run_or_end(receive: Any, send: Any) -> None:
+            try:
+                await run(receive, send)
+            except LifespanFailureError:
+                if not isinstance(error := startup_error(), SeveralProcesses):
+                    raise
+                logger.error("%s", error)
+                task = asyncio.current_task()
+                assert task is not None
+                # Looked at, or it would be logged as an error that nobody has handled.
+                task.add_done_callback(asyncio.Task.exception)
+                raise SystemExit(EXIT_CONFIGURATION) from None
+
+        return run_or_end
+
+    return make

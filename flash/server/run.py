@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import sys
 import threading
@@ -11,14 +12,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..exceptions import ConfigurationError
+from ..storage import SeveralProcesses
+from .lifespan import EXIT_CONFIGURATION
 from .reload import Reloader, can_reload, inherit
 from .serving import Backend, Server, server_for
 from .settings import Settings, read_settings
 from .signals import ending_on_signals
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..shared.shared import Shared
+
+
+logger = logging.getLogger("flash")
 
 
 class Application(Protocol):
@@ -33,6 +42,10 @@ class Application(Protocol):
     @property
     def routes_silenced(self) -> bool:
         """Whether the dev tools keep requests out of the log."""
+
+    @property
+    def flash_shared(self) -> Shared:
+        """Knows whether several processes can serve the app."""
 
 
 def serve(dash_app: Application, host: str, port: int, debug: bool, **options: Any) -> None:
@@ -53,6 +66,7 @@ def serve(dash_app: Application, host: str, port: int, debug: bool, **options: A
 
     Raises:
         ConfigurationError: A setting cannot work, or the port is taken.
+        SystemExit: Several processes would serve an app that keeps in memory what they must share. The log says so.
         Exception: The app could not be set up; the error is the original one.
 
     Example:
@@ -63,11 +77,16 @@ def serve(dash_app: Application, host: str, port: int, debug: bool, **options: A
     if settings.use_reloader and can_reload():
         sys.exit(Reloader(settings).run())
     make_server = functools.partial(server_for, dash_app.server, settings.config, dash_app.backend)
-    with _pid_file(settings):
-        if settings.workers > 1:
-            _serve_by_workers(make_server, settings, dash_app.backend)
-        else:
-            _serve_here(make_server, settings)
+    try:
+        dash_app.flash_shared.refuse_workers(settings.workers)
+        with _pid_file(settings):
+            if settings.workers > 1:
+                _serve_by_workers(make_server, settings, dash_app.backend)
+            else:
+                _serve_here(make_server, settings)
+    except SeveralProcesses as refused:
+        logger.error("%s", refused)
+        raise SystemExit(EXIT_CONFIGURATION) from None
 
 
 def _serve_by_workers(make_server: Callable[..., Server], settings: Settings, backend: Backend) -> None:

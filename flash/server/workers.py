@@ -16,6 +16,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 
 from ..exceptions import ConfigurationError, FlashError
+from ..storage import SeveralProcesses
 from .listen import ServerConfig
 from .serving import Server
 from .signals import ending_on_signals
@@ -46,7 +47,8 @@ class Workers:
     """Forks the workers, replaces those that die, and ends them all.
 
     A worker that dies is replaced, after a pause that doubles from half a second to half a minute while they die soon.
-    When the first workers cannot start, nothing is tried again: the error is raised here.
+    When the first workers cannot start, nothing is tried again: the error is raised here. So it is when one of them
+    cannot work beside the others.
 
     Args:
         make_server: Makes the server of one worker, in that worker: ``make_server(on_listening=, lifeline=)``.
@@ -141,7 +143,7 @@ class Workers:
         os.close(worker.pipe)
         if self._asked or code == 0:
             return  # It was asked to end, or has served its number of requests.
-        if not self._any_served:
+        if not self._any_served or _is_refused(worker):
             raise _start_error(worker, code)
         lived = time.monotonic() - worker.started
         self._deaths = 1 if lived >= _WELL_STARTED else self._deaths + 1
@@ -252,6 +254,11 @@ def _packed(error: Exception) -> bytes:
         stand_in = FlashError(f"{type(error).__name__}: {error}")
         stand_in.add_note(error.__notes__[-1])
         return pickle.dumps(stand_in)
+
+
+def _is_refused(worker: _Worker) -> bool:
+    """Whether a worker ended because others serve the app, which the next one would do too."""
+    return worker.said not in (b"", _SERVING) and isinstance(pickle.loads(worker.said), SeveralProcesses)
 
 
 def _start_error(worker: _Worker, code: int) -> BaseException:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from dash.exceptions import PreventUpdate
 
+from .. import _dash
 from ..context import Requester
 from ..encoding import dumps
 from ..exceptions import CallbackFailed, ConfigurationError, RequestRefused, new_error_id
 from ..failures import described
 from ..lanes import Lanes
-from ..storage import MemoryStorage, ProcessLock, Storage, refuse_several
+from ..storage import MemoryStorage, ProcessLock, SeveralProcesses, Storage, refuse_several, served_as
 from .bodies import Values, inputs_in
 from .channels import Channels
 from .cluster import StoredLog
@@ -170,6 +171,22 @@ class Shared:
             for layout in layouts:
                 await self.app.flash_chores.run(self.encode, layout)
 
+    def refuse_workers(self, count: int) -> None:
+        """Ask before several processes are started, and before set-up, whether they can share.
+
+        Args:
+            count: How many there would be.
+
+        Raises:
+            SeveralProcesses: The app has shared callbacks, and nothing but the memory of each to keep their state in.
+        """
+        declared = {**_dash.global_register().entries, **self.app.callback_map}
+        if count > 1 and isinstance(self.storage, MemoryStorage) and graph_of(declared):
+            raise SeveralProcesses(
+                f"workers={count} serve the app by several processes, and what its shared callbacks share is in the "
+                "memory of each. Set FLASH_REDIS_URL (redis://host:6379/0) so that they share it, or leave workers out."
+            )
+
     async def _join_others(self) -> None:
         """Meet the other processes that serve the app, in the storage; or make sure that there are none.
 
@@ -180,7 +197,8 @@ class Shared:
         self.process = secrets.token_hex(8)
         name = self.app.name_in_storage
         if isinstance(self.storage, MemoryStorage):
-            self._lock = self._lock or await refuse_several(name, _GRACE_SECONDS)
+            served = served_as(name, self.app.config.name)
+            self._lock = self._lock or await refuse_several(served, _GRACE_SECONDS)
         else:
             self.log = StoredLog(self, self.storage, name, self._fold)
         await self.log.start()

@@ -10,7 +10,7 @@ from .base import SharedStorageError, SharedStorageGap, Storage, Subscription
 from .dash import DashStorage
 from .environment import storage_of
 from .memory import MemoryStorage
-from .processes import ProcessLock, SeveralProcesses, refuse_several
+from .processes import ProcessLock, SeveralProcesses, refuse_several, served_as
 from .redis import RedisStorage
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "Storage",
     "Subscription",
     "refuse_several",
+    "served_as",
     "storage_of",
 ]

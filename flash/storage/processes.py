@@ -34,11 +34,22 @@ class SeveralProcesses(FlashError):
     """Several processes serve an app that keeps its state in the memory of each of them."""
 
 
+def served_as(name: str, module: str) -> str:
+    """How the processes that serve an app name it: two apps in two files called ``app.py`` are not the same.
+
+    Args:
+        name: The app's own name.
+        module: The module that it is made in; ``__main__`` is one of many.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return name if file is None else f"{name} of {os.path.abspath(file)}"
+
+
 async def refuse_several(name: str, grace: float) -> ProcessLock:
     """Make sure that this process is the only one of its parent's that serves an app.
 
     Args:
-        name: The app: its import path, as ``"shop.app:app"``.
+        name: The app, as :func:`served_as` names it.
         grace: How many seconds to wait for another process, which may be the one that this one replaces.
 
     Returns:
@@ -64,7 +75,7 @@ class ProcessLock:
     released it as often.
 
     Args:
-        name: What the lock is for: the app's import path.
+        name: What the lock is for: the app.
     """
 
     def __init__(self, name: str) -> None:
