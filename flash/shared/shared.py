@@ -254,8 +254,13 @@ class Shared:
         return NO_UPDATE if client.live else response_of(outcome.values)
 
     async def _authorized(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
-        if not await self.app.is_authorized(call):
-            self._refuse(call, self.channels.of(callback.channel, client), client)
+        may = False
+        try:
+            may = await self.app.is_authorized(call)
+        finally:
+            if not may:
+                self._refuse(call, self.channels.of(callback.channel, client), client)
+        if not may:
             raise PreventUpdate
         return self._take(call, callback, client)
 
