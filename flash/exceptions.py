@@ -7,6 +7,9 @@
       · RequestRefused          a request is malformed; answered with its status (400, 404, 413, 415, 429)
       · CallbackValueError      a callback returned, or a stream yielded, what cannot be sent; also a TypeError
       · CallbackFailed          a shared callback has failed, perhaps in another process; the log there has the rest
+      · SharedStorageError      the shared storage does not answer (:mod:`flash.storage`)
+          · SharedStorageGap    messages of a topic are gone
+      · SeveralProcesses        several processes serve an app whose shared state is in memory
       · PoolFull                more plain calls wait than the pool accepts; answered with 503
 
 Each message says what was wrong, where, and what to write instead. Errors of Dash's own stay Dash's

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+
 import pytest
+
+from .storage.servers import RedisServer
 
 BROWSER_FIXTURES = {"browser", "dash_br", "dash_duo", "dash_duo_mp", "flash_br", "flash_duo", "flash_duo_mp"}
 
@@ -15,3 +20,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis of the tests' own, which is there when a test asks for it."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """A url whose keys no other test uses."""
+    return f"{redis_server.url}?key_prefix={secrets.token_hex(8)}"

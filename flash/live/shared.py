@@ -94,10 +94,11 @@ class SharedTabs:
         return self._live.clients
 
     def refresh_all(self) -> None:
-        """Send all values to all tabs."""
+        """Send all values to all tabs, as new: versions that they have seen may not have survived."""
         self._flush()
+        version = self._shared.state.version
         for client in self._live.clients:
-            self._catch_up(client, self._channels_of(client), -1)
+            self._catch_up(client, self._channels_of(client), -1, version)
 
     def push(self, pushed: Pushed) -> None:
         """Set properties that are not shared, in all tabs or in one. The values are those of one component."""
@@ -249,13 +250,17 @@ class SharedTabs:
         self._channels.pop(client.id, None)
         self._left.pop(client.id, None)
 
-    def _catch_up(self, client: Client, channels: tuple[Channel, ...], version: int) -> None:
+    def _catch_up(self, client: Client, channels: tuple[Channel, ...], since: int, version: int | None = None) -> None:
+        """Send a tab the values that are newer than a version; under their own versions, or under another one."""
         overlay = self._shared.overlay(client)
-        assert overlay is not None
-        for component, props in self._shared.state.since(channels, version):
-            self._send(
-                client, self._update(component, {prop: (held, overlay.json(held)) for prop, held in props.items()})
-            )
+        if overlay is None:
+            return
+        for component, props in self._shared.state.since(channels, since):
+            values = {
+                prop: (held if version is None else Held(held.json, version), overlay.json(held))
+                for prop, held in props.items()
+            }
+            self._send(client, self._update(component, values))
 
     def _channels_of(self, client: Client) -> tuple[Channel, ...]:
         return self._channels.get(client.id, (None,))

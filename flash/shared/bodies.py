@@ -89,7 +89,7 @@ def body_of(
         values: What its Inputs and States are.
         changed: What has set it off.
     """
-    components = values.components() if _has_wildcards(callback) else ()
+    components = values.components() if callback.has_patterns else ()
 
     def entry(component: str, prop: str) -> dict[str, Any]:
         return {"id": id_in(component), "property": prop}
@@ -113,6 +113,8 @@ def body_of(
 
 def match_in(callback: SharedCallback, body: dict[str, Any]) -> Match:
     """What MATCH stands for in a tab's request."""
+    if not callback.has_patterns:
+        return ()
     declared = [*callback.outputs, *callback.inputs]
     outputs = body["outputs"] if callback.declaration.multi else [body["outputs"]]
     for dependency, sent in zip(declared, [*(outputs if callback.outputs else []), *body["inputs"]], strict=False):
@@ -127,10 +129,6 @@ def match_in(callback: SharedCallback, body: dict[str, Any]) -> Match:
 def inputs_in(body: dict[str, Any]) -> dict[Place, Any]:
     """The values of a request's inputs, by place."""
     return {place_of(entry["id"], entry["property"]): entry.get("value") for entry in _entries({**body, "state": []})}
-
-
-def _has_wildcards(callback: SharedCallback) -> bool:
-    return any(isinstance(each.component_id, dict) for each in (*callback.outputs, *callback.inputs, *callback.states))
 
 
 def _entries(body: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -16,13 +16,14 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..storage import SharedStorageError, SharedStorageGap, Storage
 from .entries import AnyEntry, Leads, Outcome
-from .snapshots import Snapshots
+from .snapshots import LogPlace, Snapshots
 
 if TYPE_CHECKING:
     from .shared import Shared
@@ -37,6 +38,8 @@ _LEASE_INTERVAL = 1.0
 _SNAPSHOT_INTERVAL = 1.0
 #: So many messages are kept behind the snapshot, for processes that are a little behind.
 _KEPT_MESSAGES = 2_000
+#: The processes whose batches are remembered, the latest.
+_MOST_PROCESSES = 1000
 #: Entries that wait to be written; more are refused.
 _MOST_WAITING = 20_000
 #: Entries that are written together.
@@ -77,14 +80,9 @@ class StoredLog:
         self._wakes = asyncio.Event()
         self._reachable = True
         self._caught_up = asyncio.Event()
-        #: The number of the last message that was folded.
-        self._seq = 0
-        #: The last batch of each process that was folded: one that is written again counts once.
-        self._batches: dict[str, int] = {}
+        self._place = LogPlace()
         #: What nobody has run, because nobody leads.
         self._unled: list[AnyEntry] = []
-        self._leader: str | None = None
-        self._term = 0
         self._asked_term = 0
         #: Whether this process has the lease; from the entry that says so until the one that gives it back, it leads.
         self._holds = False
@@ -101,13 +99,13 @@ class StoredLog:
     @property
     def term(self) -> int:
         """The term of the process that leads. What is written in an older one does not count."""
-        return self._term
+        return self._place.term
 
     def append(self, entry: AnyEntry) -> None:
         """Write an entry. It is folded when it comes back, in its turn."""
         if isinstance(entry, Outcome):
             # What runs on after the lease was lost is of no term.
-            entry.term = self._term if self._holds else -1
+            entry.term = self._place.term if self._holds else -1
         self._waiting.append(entry)
         self._wakes.set()
 
@@ -118,7 +116,7 @@ class StoredLog:
             SharedStorageError: The storage cannot be reached.
         """
         self._forget()
-        self._seq = await self._snapshots.load()
+        self._place = await self._snapshots.load()
         self._tasks = [asyncio.create_task(self._endlessly(each)) for each in (self._read, self._write, self._lead)]
         await asyncio.wait_for(self._caught_up.wait(), 30)
 
@@ -126,7 +124,7 @@ class StoredLog:
         """Begin no more runs here. Who leads next, which is after :meth:`close`, runs what comes from now on."""
         self._resigned = True
         if self.leads:
-            self.append(Leads(None, self._term))
+            self.append(Leads(None, self._place.term))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ENDING_SECONDS):
                     while self.leads:  # noqa: ASYNC110
@@ -168,6 +166,7 @@ class StoredLog:
     def _lost(self, error: Exception) -> None:
         if self._reachable:
             self._reachable = False
+            self._wakes.set()  # Something must be written, and come back, before all is well.
             logger.error("The shared storage cannot be reached; shared properties cannot be changed now: %s", error)
 
     def _found(self) -> None:
@@ -178,13 +177,13 @@ class StoredLog:
     # Writing.
 
     async def _write(self) -> None:
-        # An empty batch first: when it comes back, all that was there before has been read.
-        await self._publish()
         while True:
-            await self._wakes.wait()
-            self._wakes.clear()
+            # Perhaps an empty batch: when it comes back, all that was there before has been read.
+            await self._publish()
             while self._waiting:
                 await self._publish()
+            await self._wakes.wait()
+            self._wakes.clear()
 
     async def _publish(self) -> None:
         """Write the next batch. When that fails it is written again: under its number it counts once."""
@@ -194,13 +193,12 @@ class StoredLog:
         await self._storage.apublish(self._topic, {"process": self._shared.process, "batch": number, "entries": text})
         self._written = number
         del self._waiting[: len(batch)]
-        self._found()
 
     # Reading.
 
     async def _read(self) -> None:
         try:
-            async with await self._storage.asubscribe(self._topic, self._seq) as subscription:
+            async with await self._storage.asubscribe(self._topic, self._place.seq) as subscription:
                 while messages := await subscription.apoll():
                     for seq, message in messages:
                         self._take(seq, message)
@@ -208,29 +206,31 @@ class StoredLog:
                     await asyncio.sleep(0)
         except SharedStorageGap:
             logger.warning("This process has fallen behind the log of shared changes, or its storage has lost it.")
-            self._seq = await self._snapshots.recover(self._topic)
+            self._place = await self._snapshots.recover(self._place)
             self._shared.refresh_all()
 
     def _take(self, seq: int, message: dict[str, Any]) -> None:
         """Fold the entries of one message."""
-        self._seq = seq
-        process, batch = message["process"], message["batch"]
-        if batch <= self._batches.get(process, 0):
-            return
-        self._batches[process] = batch
-        if len(self._batches) > 1000:
-            del self._batches[next(iter(self._batches))]
+        self._place.seq = seq
+        batches, process, batch = self._place.batches, message["process"], message["batch"]
         if process == self._shared.process:
             self._caught_up.set()
+            self._found()
+        if batch <= batches.get(process, 0):
+            return
+        batches.pop(process, None)  # The latest stands last.
+        batches[process] = batch
+        if len(batches) > _MOST_PROCESSES:
+            del batches[next(iter(batches))]
         for entry in _decoder.decode(message["entries"]):
             self._take_entry(entry)
 
     def _take_entry(self, entry: AnyEntry) -> None:
         if isinstance(entry, Leads):
             self._follow(entry)
-        elif isinstance(entry, Outcome) and entry.term != self._term:
+        elif isinstance(entry, Outcome) and entry.term != self._place.term:
             return  # Of a process that led before.
-        elif self._leader is None and not isinstance(entry, Outcome):
+        elif self._place.leader is None and not isinstance(entry, Outcome):
             self._unled.append(entry)
         self._fold(entry)
 
@@ -238,10 +238,10 @@ class StoredLog:
 
     def _follow(self, entry: Leads) -> None:
         """Another process leads from here on, or none."""
-        if entry.term < self._term:
+        if entry.term < self._place.term:
             return
-        crashed = self._leader is not None and entry.process is not None
-        self._leader, self._term = entry.process, entry.term
+        crashed = self._place.leader is not None and entry.process is not None
+        self._place.leader, self._place.term = entry.process, entry.term
         self.leads = entry.process == self._shared.process
         if crashed:
             self._shared.lose_runs()
@@ -263,7 +263,6 @@ class StoredLog:
                 if began - self._renewed_at > _LEASE_SECONDS - _LEASE_INTERVAL:
                     self.leads = self._holds = False  # Another one may lead by now.
                 raise
-            self._found()
             self._holds = term is not None
             if term is None:
                 self.leads = False
@@ -274,7 +273,7 @@ class StoredLog:
                     self.append(Leads(self._shared.process, term))
                 if self.leads and time.monotonic() - snapshot_at >= _SNAPSHOT_INTERVAL:
                     snapshot_at = time.monotonic()
-                    seq = self._seq
-                    if await self._snapshots.save(seq):
-                        await self._storage.atrim(self._topic, seq - _KEPT_MESSAGES)
+                    place = replace(self._place, batches=dict(self._place.batches))
+                    if await self._snapshots.save(place):
+                        await self._storage.atrim(self._topic, place.seq - _KEPT_MESSAGES)
             await asyncio.sleep(_LEASE_INTERVAL)

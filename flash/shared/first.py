@@ -61,8 +61,10 @@ class FirstRuns:
                 inputs = list(_places(callback.inputs, match, components))
                 outputs = _places(callback.outputs, match, components)
                 # With ALL there may be none yet: then it is too early.
-                if inputs and all(shared.values.is_known(channel, place) for place in inputs) and not any(
-                    shared.state.get(channel, place) for place in outputs
+                if (
+                    inputs
+                    and all(shared.values.is_known(channel, place) for place in inputs)
+                    and not any(shared.state.get(channel, place) for place in outputs)
                 ):
                     yield callback.id, list(match)
 

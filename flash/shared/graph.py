@@ -47,6 +47,11 @@ class SharedCallback:
         return self.declaration.service
 
     @cached_property
+    def has_patterns(self) -> bool:
+        """Whether it names components by dict ids."""
+        return any(isinstance(each.component_id, dict) for each in (*self.outputs, *self.inputs, *self.states))
+
+    @cached_property
     def name(self) -> str:
         """The function's name, for messages."""
         return getattr(self.declaration.func, "__qualname__", repr(self.declaration.func))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from dash import ALL, ALLSMALLER, MATCH
@@ -24,6 +25,7 @@ def place_of(component_id: str | dict[str, Any], prop: str) -> Place:
     return _dash.stringify_id(component_id), prop
 
 
+@lru_cache(maxsize=10_000)
 def place_in(prop_id: str) -> Place:
     """The place that Dash's text ``id.property`` names. Ids may hold dots, and properties do not."""
     component, _, prop = prop_id.rpartition(".")

@@ -54,6 +54,8 @@ EXAMPLES: dict[str, Any] = {
     "ticket": "t",
     "requestId": "r",
     "payload": {},
+    "changes": {"a.x": 1},
+    "state": "epoch.1.digest",
 }
 
 
@@ -92,8 +94,12 @@ WELCOME = protocol.Welcome(client="c", key="k", recovered=True, epoch="e", heart
 SENT = {
     "welcome": [protocol.welcome(WELCOME)],
     "ack": [protocol.ack("r")],
-    "callback_response": [protocol.answered("r", b"{}"), protocol.prevented("r"), protocol.failed("r", "m")],
-    "set_props": [protocol.set_props("a", {"x": b"1"})],
+    "callback_response": [protocol.answered("r", b"{}", 3), protocol.prevented("r"), protocol.failed("r", "m")],
+    "set_props": [
+        protocol.set_props("a", {"x": b"1"}),
+        protocol.set_props("a", {"x": b'{"namespace":"html"}'}, {"x": 2}, 1),
+    ],
+    "changed": [protocol.changed("a", "x", 1, 2)],
     "get_props_request": [protocol.get_props("r", "a", ["x"])],
     "heartbeat": [protocol.HEARTBEAT],
     "heartbeat_ack": [protocol.HEARTBEAT_ACK],
@@ -159,5 +165,5 @@ def test_numbered_messages_are_named() -> None:
     from .tab import NUMBERED
 
     named = re.search(r"Numbered ones \((.*?)\)", PAGE)
-    assert named and set(re.findall(r"`(\w+)`", named[1])) == NUMBERED
+    assert named and set(re.findall(r"`(\w+)`", named[1])) == NUMBERED | {"changed"}
     assert msgspec.json.decode(protocol.HEARTBEAT) == {"type": "heartbeat"}

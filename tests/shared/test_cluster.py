@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import redis
 
 from flash import Flash, Input, Output, ctx, dcc, html
 
 from ..apps import SEPARATE, run
 from ..live.asgi import eventually, in_process
 from ..live.sites import InProcess
-from ..storage.conftest import redis_server, redis_url  # noqa: F401
 from ..storage.servers import RedisServer
 from .page import SharedPage, pages_of
 
@@ -118,19 +118,26 @@ def test_a_change_in_one_reaches_the_pages_of_all_and_runs_once(redis_url: str) 
     run(scenario)
 
 
-def test_one_that_starts_later_shows_what_is_shared_and_runs_nothing(redis_url: str) -> None:
+@pytest.mark.parametrize("written", [False, True], ids=["from the log", "from a snapshot and the log"])
+def test_one_that_starts_later_shows_what_is_shared_and_runs_nothing(written: bool, redis_url: str) -> None:
     async def scenario() -> None:
         async with cluster_of(redis_url, 1) as cluster, pages_of(cluster.processes[0].site, 1) as (a,):
             for value in range(20):
                 await a.change("slider.value", value + 20, "text.children")
             await a.settled()
+            await a.until(lambda: shows(a, 39))
+            if written:
+                snapshots = cluster.processes[0].app.flash_shared.log._snapshots  # type: ignore[attr-defined]
+                await eventually(lambda: snapshots._saved == cluster.processes[0].app.shared_state.version)
+                await a.change("slider.value", 40, "text.children")
+                await a.settled()
             async with AsyncExitStack() as stack:
                 later = await cluster.add(stack)
                 async with pages_of(later.site, 1) as (b,):
-                    assert shows(b, 39)
+                    assert shows(b, 40 if written else 39)
                     assert b.shown == {}  # The layout has brought it all.
             assert later.seen == []
-            assert cluster.seen == [5, *range(20, 40)]
+            assert cluster.seen == [5, *range(20, 41 if written else 40)]
 
     run(scenario)
 
@@ -253,7 +260,8 @@ def test_a_leader_that_dies_is_replaced_and_its_callers_are_told(
     run(scenario)
 
 
-def test_an_outage_refuses_changes_and_heals(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("keeps", [False, True], ids=["redis loses its data", "redis keeps its data"])
+def test_an_outage_refuses_changes_and_heals(keeps: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
     async def scenario() -> None:
         server = RedisServer(tmp_path_factory.mktemp("outage"))
         try:
@@ -263,6 +271,8 @@ def test_an_outage_refuses_changes_and_heals(tmp_path_factory: pytest.TempPathFa
                     await a.change("slider.value", 6, "text.children")
                     await a.settled()
                     await b.until(lambda: shows(b, 6))
+                    if keeps:
+                        redis.Redis.from_url(server.url).save()
                     server.kill()
                     await eventually(lambda: not any(each.app.flash_shared.log.available for each in cluster.processes))
                     (refused,) = await a.change("slider.value", 7, "text.children")
@@ -270,7 +280,7 @@ def test_an_outage_refuses_changes_and_heals(tmp_path_factory: pytest.TempPathFa
                     assert refused.status == "error" and a.value("slider.value") == 6
                     server.start()
                     await eventually(lambda: all(each.app.flash_shared.log.available for each in cluster.processes))
-                    # Redis has lost everything, and the processes have not.
+                    # Whatever Redis has lost, the processes have not.
                     await b.change("slider.value", 8, "text.children")
                     await b.settled()
                     await a.until(lambda: shows(a, 8))

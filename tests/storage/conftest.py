@@ -10,22 +10,7 @@ import pytest
 
 from flash.storage import DashStorage, MemoryStorage, RedisStorage, Storage
 
-from .servers import RedisServer
-
 KINDS = ["memory", "redis", "dash"]
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def redis_url(redis_server: RedisServer) -> str:
-    """A url whose keys no other test uses."""
-    return f"{redis_server.url}?key_prefix={secrets.token_hex(8)}"
 
 
 @pytest.fixture(params=KINDS)

@@ -2,7 +2,7 @@
     "use strict";
     const live = (globalThis.FlashLive = globalThis.FlashLive || {});
 
-    const NUMBERED = new Set(["set_props", "callback_response", "get_props_request", "changed", "anew"]);
+    const NUMBERED = new Set(["set_props", "callback_response", "get_props_request", "changed"]);
     const MOST_UNTOLD = 32;
     const LONGEST_UNTOLD_MS = 5000;
 

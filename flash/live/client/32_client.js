@@ -174,9 +174,6 @@
                 case "changed":
                     this.shared.settle(message.payload);
                     break;
-                case "anew":
-                    this._beginAnew();
-                    break;
                 case "set_props":
                 case "get_props_request":
                 case "error":

@@ -290,19 +290,6 @@ test("after a gap what was sent is taken back, versions may begin anew, and what
     assert.equal(dash.props("later").value, "of the tree");
 });
 
-test("when the server begins anew, its values are taken whatever their version", async () => {
-    const {dash, say, window, clock} = await page();
-    await say(sharedProps("slider", {value: 4}, 50), sharedProps("button", {n_clicks: 2}, 51));
-    window.socket.say(sharedProps("slider", {value: 5}, 52), {type: "anew"}, sharedProps("slider", {value: 6}, 30));
-    window.socket.say(sharedProps("button", {n_clicks: 2}, 51));
-    await clock.pass(20);
-    assert.deepEqual(dash.values.filter(([id]) => id !== "text"), [["slider", {value: 4}], ["button", {n_clicks: 2}], ["slider", {value: 6}]]);
-    window.socket.end(1006);
-    await clock.pass(1000);
-    window.socket.open();
-    assert.equal(window.socket.sent[0].received, 6);
-});
-
 test("after a gap a change is not sent that the server may have counted already", async () => {
     const other = {output: "other.children", inputs: [["slider", "value"]]};
     const {dash, window, clock, cut, sent} = await page([SLIDER, other]);
