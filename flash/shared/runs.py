@@ -13,6 +13,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dash.exceptions import PreventUpdate
@@ -199,11 +200,25 @@ class Runs:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, run: Run, job: Callable[[], Any]) -> None:
+        error: str | None = None
+        try:
+            await self._in_lane(run, partial(self._work, run, job))
+            return
+        except Replaced:
+            pass
+        except asyncio.CancelledError:
+            error = self._shared.failed(run, RuntimeError("The server has ended before the callback has."))
+        except Exception as failure:
+            error = self._shared.failed(run, failure)
+        self._shared.append(Outcome(run.id, run.cascade.channel, [], True, run.asker, error))
+
+    async def _work(self, run: Run, job: Callable[[], Any]) -> None:
+        """Do the job, and say what it has given while it has its turn: outcomes come in the order of the runs."""
         values: list[Value] = []
         error: str | None = None
         try:
-            values = await self._in_lane(run, job)
-        except (PreventUpdate, Replaced):
+            values = await job()
+        except PreventUpdate:
             pass
         except asyncio.CancelledError:
             error = self._shared.failed(run, RuntimeError("The server has ended before the callback has."))
@@ -212,15 +227,15 @@ class Runs:
         await self._shared.tabs.settled()
         self._shared.append(Outcome(run.id, run.cascade.channel, values, True, run.asker, error))
 
-    async def _in_lane(self, run: Run, job: Callable[[], Any]) -> list[Value]:
+    async def _in_lane(self, run: Run, job: Callable[[], Any]) -> None:
         service = run.callback.service
         lane = service.lane(run.callback.id)
         if lane is None:
-            values: list[Value] = await job()
-            return values
+            await job()
+            return
         # Between processes the leader's lease is enough; a resource may have regular callbacks too.
         lanes = self._lanes if lane[0] == "callback" else self._shared.app.flash_lanes
-        return await lanes.run(lane, job, service.overlap, (run.instance, run.cascade.channel))
+        await lanes.run(lane, job, service.overlap, (run.instance, run.cascade.channel))
 
     def _end(self, channel: Channel, asker: Asker | None) -> None:
         """Tell a tab that its change needs no run."""
