@@ -205,6 +205,7 @@ class Flash(LiveApp):
 
         Raises:
             ConfigurationError: An option is unknown or cannot work.
+            SystemExit: Several processes would serve an app whose shared state is in memory; the log says so.
             Exception: The app could not be set up; the error is the original one.
 
         Example:

@@ -42,7 +42,10 @@ def served_as(name: str, module: str) -> str:
         module: The module that it is made in; ``__main__`` is one of many.
     """
     file = getattr(sys.modules.get(module), "__file__", None)
-    return name if file is None else f"{name} of {os.path.abspath(file)}"
+    served = name if file is None else f"{name} of {os.path.abspath(file)}"
+    # The workers of pytest-xdist are children of one process too, and each serves the app for itself.
+    tests = os.environ.get("PYTEST_XDIST_WORKER")
+    return f"{served} in {tests}" if tests else served
 
 
 async def refuse_several(name: str, grace: float) -> ProcessLock:
