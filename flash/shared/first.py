@@ -39,6 +39,7 @@ class FirstRuns:
 
     def _look_for(self, channels: tuple[Channel, ...]) -> None:
         self._noted.discard(channels)
+        self._shared.state.complete(self._shared.defaults.get)
         self.look(channels)
 
     def look(self, channels: Iterable[Channel]) -> None:

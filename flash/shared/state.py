@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,8 @@ class State:
         self.begun: set[tuple[str, Channel]] = set()
         self._channels: dict[Channel, dict[str, dict[str, Held]]] = {}
         self._places = 0
+        #: Where only changes of the value are known.
+        self._patches: set[tuple[Channel, Place]] = set()
 
     @property
     def is_full(self) -> bool:
@@ -86,6 +88,23 @@ class State:
         if old is None or old.version <= held.version:
             self._places += old is None
             props[prop] = held
+            if held.is_patch:
+                self._patches.add((channel, place))
+
+    def complete(self, base_of: Callable[[Place], bytes | None]) -> None:
+        """Make values of the Patches of which it is known by now what they change.
+
+        Args:
+            base_of: The JSON of the value that a tree has given to a place.
+        """
+        for channel, place in list(self._patches):
+            held, base = self.get(channel, place), base_of(place)
+            if held is None or not held.is_patch:
+                self._patches.discard((channel, place))
+            elif base is not None:
+                whole = orjson.dumps(_bounded(joined(orjson.loads(base), held.value)))
+                self._patches.discard((channel, place))
+                self.put(channel, place, Held(whole, held.version))
 
     def changed(self, channel: Channel, place: Place, json: bytes, version: int, base: bytes | None = None) -> Held:
         """Set a value, or change it by a ``Patch``.
