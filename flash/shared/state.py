@@ -103,8 +103,8 @@ class State:
                 self._patches.discard((channel, place))
             elif base is not None:
                 whole = orjson.dumps(_bounded(joined(orjson.loads(base), held.value)))
-                self._patches.discard((channel, place))
                 self.put(channel, place, Held(whole, held.version))
+                self._patches.discard((channel, place))
 
     def changed(self, channel: Channel, place: Place, json: bytes, version: int, base: bytes | None = None) -> Held:
         """Set a value, or change it by a ``Patch``.
