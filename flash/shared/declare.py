@@ -53,19 +53,22 @@ def declare_shared(
     _refuse(channel, kwargs)
     if register.options.get("config_prevent_initial_callbacks") is True and not (args and isinstance(args[-1], bool)):
         kwargs = {"prevent_initial_call": True, **kwargs}
-    before = set(register.entries)
+    before = dict(register.entries)
     decorate = declare(register, args, {**kwargs, "service": service}, shared=True)
-    (callback_id,) = set(register.entries) - before
+    spec = register.specs[-1]
+    callback_id = spec["output"]
 
     def declare_function(func: Any) -> Any:
-        decorate(func)
-        keep_channel(register.entries[callback_id]["callback"], channel)
         try:
+            decorate(func)
+            keep_channel(register.entries[callback_id]["callback"], channel)
             graph_of(register.entries)
         except ConfigurationError:
             # It is as if it had not been written: who catches the error may declare it anew.
             del register.entries[callback_id]
-            register.specs[:] = [spec for spec in register.specs if spec["output"] != callback_id]
+            if callback_id in before:
+                register.entries[callback_id] = before[callback_id]
+            register.specs[:] = [each for each in register.specs if each is not spec]
             raise
         return func
 
