@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ STEPS = {"updatemode": "drag", "allow_direct_input": False, "marks": None}
 
 #: What a device was busy with, from when to when.
 spans: list[tuple[str, float, float]] = []
+#: Until it is set, ``slow`` does not come to an end.
+done = threading.Event()
 
 app = Flash(__name__, server_service=os.environ.get("SERVICE"))
 app.layout = html.Div(
@@ -72,8 +75,8 @@ def focus(value: int) -> int:
 
 @app.callback_shared(Output("slow-output", "children"), Input("slow", "value"), service=LATEST)
 def slow(value: int) -> int:
-    with busy("slow"):
-        return value
+    done.wait()
+    return value
 
 
 @app.callback_shared(Output("note-output", "children"), Input("note", "value"))

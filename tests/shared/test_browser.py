@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from ..live.conftest import LiveServer, Page, wait_until
 from .conftest import Open, Start
-from .windows import Window
+from .windows import Window, ran, show
 
 pytestmark = pytest.mark.usefixtures("browser")
 
 SLIDER = "shared-slider-output.children"
 TEXT = "shared-input-output.children"
-
-
-def ran(server: LiveServer, name: str) -> list[Any]:
-    """The values with which a function has run, first to last."""
-    return [args[0] for func, args, _ in server.do("runs") if func == name]
-
-
-def show(windows: tuple[Window, ...], slider: int, text: str) -> None:
-    """Wait until windows show these values of what is shared, in the controls and in the outputs."""
-    for window in windows:
-        window.points("shared-slider", slider)
-        window.shows("shared-slider-output", str(slider))
-        window.reads("shared-input", text)
-        window.shows("shared-input-output", text)
 
 
 def two(server: LiveServer, open_window: Open) -> tuple[Window, Window]:

@@ -96,6 +96,8 @@ def test_turning_the_thermostat_turns_it_for_all_and_bends_the_line(
     layout = c.watched("layout")
     assert props_in(layout, "slider")["value"] == 85
     temperatures = props_in(layout, "graph")["figure"]["data"][0]["y"]
+    progress = int(props_in(layout, "progress")["value"])
+    assert c.watched("shown")["progress"][0] == progress and progress in a.watched("shown")["progress"]
     assert len(temperatures) == 20 and temperatures[-1] > 84 and temperatures[0] < temperatures[-1]
     assert c.asked() == []
 

@@ -9,6 +9,7 @@ import functools
 import importlib
 import inspect
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -38,20 +39,21 @@ def _watched_function(func: Callable[..., Any]) -> Callable[..., Any]:
         runs.append((func.__name__, args, ctx.client.id if ctx.client is not None else None))
 
     @functools.wraps(func)
-    async def run_async(*args: Any) -> Any:
+    async def run_async(*args: Any, **kwargs: Any) -> Any:
         note(args)
-        return await func(*args)
+        return await func(*args, **kwargs)
 
     @functools.wraps(func)
-    def run(*args: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
         note(args)
-        return func(*args)
+        return func(*args, **kwargs)
 
     return run_async if inspect.iscoroutinefunction(func) else run
 
 
 def main(path: Path) -> None:
-    """Serve the ``app`` of a file."""
+    """Serve the ``app`` of a file. What it logs begins with its level."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     for name in ("callback", "callback_shared"):
         setattr(Flash, name, watched(getattr(Flash, name)))
     sys.path.insert(0, str(path.parent))

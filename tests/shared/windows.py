@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from ..live.conftest import Page, wait_until
+from ..live.conftest import LiveServer, Page, wait_until
 
 # Writes down, from the first moment of a page: which callbacks it asks for and how, what its outputs, sliders and
 # progress bars have shown one after the other, its layout as it was served, and what went wrong.
@@ -62,10 +63,14 @@ class Window:
         address: What it shows.
     """
 
+    #: The window to which each browser is turned.
+    _front: ClassVar[WeakKeyDictionary[Page, Window]] = WeakKeyDictionary()
+
     def __init__(self, page: Page, address: str) -> None:
         self._page = page
         page.driver.switch_to.new_window("window")
         self._handle = page.driver.current_window_handle
+        self._front[page] = self
         # Whoever sits before it looks at it, whatever other windows there are.
         page.driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
         page.before_load(WATCH)
@@ -75,7 +80,9 @@ class Window:
     @property
     def page(self) -> Page:
         """The browser, turned to this window."""
-        self._page.driver.switch_to.window(self._handle)
+        if self._front.get(self._page) is not self:
+            self._page.driver.switch_to.window(self._handle)
+            self._front[self._page] = self
         return self._page
 
     def run(self, script: str, *args: Any) -> Any:
@@ -89,17 +96,19 @@ class Window:
         errors: list[str] = self.watched("errors")
         self.page.driver.close()
         self._page.driver.switch_to.window(self._page.driver.window_handles[0])
+        del self._front[self._page]
         return errors
 
     # What it shows.
 
     def text(self, name: str) -> str:
         """What a component shows."""
-        return self.page.text(name)
+        text: str = self.run("return document.getElementById(arguments[0])?.innerText ?? ''", name)
+        return text
 
     def shows(self, name: str, text: str) -> None:
         """Wait until a component shows a text."""
-        self.page.shows(name, text)
+        wait_until(lambda: self.text(name) == text, lambda: f"#{name} shows {self.text(name)!r}, not {text!r}")
 
     def field(self, name: str) -> str:
         """What stands in a text field."""
@@ -190,3 +199,24 @@ class Window:
         x, y = self._at
         event = {"type": kind, "x": x, "y": y, "buttons": buttons, "pointerType": "mouse", **details}
         self.page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+
+def ran(server: LiveServer, name: str) -> list[Any]:
+    """The values with which a function of one argument has run, first to last."""
+    return [args[0] for func, args, _ in server.do("runs") if func == name]
+
+
+def show(windows: tuple[Window, ...], slider: int, text: str) -> None:
+    """Wait until windows of example1 or example1a show these shared values, in the controls and in the outputs."""
+    expected = [slider, str(slider), text, text]
+    script = (
+        "const of = name => document.getElementById(`shared-${name}`);"
+        "const thumb = of('slider')?.querySelector('[role=slider]');"
+        "return thumb && [Number(thumb.getAttribute('aria-valuenow')), of('slider-output').innerText,"
+        " of('input').value, of('input-output').innerText]"
+    )
+    for window in windows:
+        wait_until(
+            lambda window=window: window.run(script) == expected,
+            lambda window=window: f"{window.run(script)}, not {expected}",
+        )
