@@ -31,11 +31,11 @@ class Values:
 
     def is_known(self, channel: Channel, place: Place) -> bool:
         """Whether a place has a value, shared or in a tree."""
-        return self._state.get(channel, place) is not None or self._defaults.get(place) is not None
+        return self._state.seen(channel, place) is not None or self._defaults.get(place) is not None
 
     def __call__(self, channel: Channel, place: Place) -> Any:
         """The value of a place, None when nothing is known of it."""
-        held = self._state.get(channel, place)
+        held = self._state.seen(channel, place)
         if held is not None and not held.is_patch:
             return held.value
         if (channel, place) in self._sent:
@@ -59,7 +59,7 @@ class Values:
             place = place_of(entry["id"], entry["property"])
             if place in own:
                 continue
-            held = self._state.get(channel, place)
+            held = self._state.seen(channel, place)
             if held is None or held.is_patch:
                 self._remember(channel, place, entry.get("value"))
             elif "value" not in entry or held.value != entry["value"]:

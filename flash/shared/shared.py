@@ -269,7 +269,7 @@ class Shared:
         places = {place_in(prop_id): number for prop_id, number in (call.changes or {}).items()}
         for place, number in places.items():
             self.tabs.placed(client.id, place, number, 0)
-        held = {place: self.state.get(channel, place) or self._default(place) for place in places or _changed(call)}
+        held = {place: self.state.seen(channel, place) or self._default(place) for place in places or _changed(call)}
         self.tabs.refresh(client, {place: each for place, each in held.items() if each is not None})
 
     def _default(self, place: Place) -> Held | None:
@@ -327,7 +327,7 @@ class Shared:
             place = place_in(prop_id)
             if place not in sent or callback.listens_to(place) is None:
                 continue
-            held = self.state.get(channel, place)
+            held = self.state.seen(channel, place)
             if held is None or held.value != sent[place]:
                 yield Value(*place, dumps(sent[place]))
 

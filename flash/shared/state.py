@@ -80,6 +80,10 @@ class State:
         held = self._channels.get(channel, {}).get(component, {}).get(prop)
         return None if held is None or held.absent else held
 
+    def seen(self, channel: Channel, place: Place) -> Held | None:
+        """What the tabs of a channel see of a place: what it holds itself, else what all tabs share."""
+        return self.get(channel, place) or self.get(None, place)
+
     def put(self, channel: Channel, place: Place, held: Held) -> None:
         """Hold a new value, unless a newer one is held."""
         component, prop = place
