@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flash import Flash, Input, Output, ctx
+from flash import Flash, Input, Output, State, ctx
 from flash.exceptions import ConfigurationError
 
 from ..apps import body, run
@@ -173,6 +173,32 @@ def test_pages_of_no_room_share_among_themselves() -> None:
             async with in_rooms(site, "hall") as (late,):
                 await shows(late, 8)
             assert hall.pushed("slider.value") == [] and hall.pushed(TEXT) == ["at 8"]
+
+    run(scenario)
+
+
+def test_a_room_s_callback_sees_what_all_share() -> None:
+    """Its State is an input of a callback without channel: that value is the room's too, in a chain as well."""
+
+    async def scenario() -> None:
+        app, calls = app_with(slider(), slider("mode", 1), "text", "end"), []
+        listen(app, "mode.value", None)
+        by_mode = list(app.callback_map)[-1]
+        listen(app, "slider.value", TEXT, channel=room_of, **QUIET)
+
+        @app.callback_shared(
+            Output("end", "children"), Input("text", "children"), State("mode", "value"), channel=room_of, **QUIET
+        )
+        async def end(text: str, mode: int) -> str:
+            calls.append((text, mode))
+            return f"{text} in {mode}"
+
+        async with in_process(app) as site, in_rooms(site, "hall", "kitchen") as (hall, kitchen):
+            await kitchen.change("mode.value", 2, by_mode)
+            await hall.until(lambda: hall.value("mode.value") == 2)
+            await hall.change("slider.value", 8, TEXT)
+            await hall.until(lambda: hall.value("end.children") == "at 8 in 2")
+            assert calls == [("at 8", 2)] and kitchen.value("end.children") is None
 
     run(scenario)
 
