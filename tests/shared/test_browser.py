@@ -163,12 +163,15 @@ def test_two_who_drag_at_once_come_to_the_last_value_that_the_function_saw(start
     for up, down in zip((6, 7, 8, 9, 10), (4, 3, 2, 1, 0), strict=True):
         a.move("shared-slider", up)
         b.move("shared-slider", down)
+    wait_until(lambda: {0, 10} <= set(ran(server, "shared_slider")))
+    last = ran(server, "shared_slider")[-1]
+    c.points("shared-slider", last)
+    for window in (a, b, c):
+        window.shows("shared-slider-output", str(last))
     # While a hand holds the thumb, it stays where the hand has it.
     assert (a.thumb("shared-slider"), b.thumb("shared-slider")) == (10, 0)
     b.release()
     a.release()
-    wait_until(lambda: {0, 10} <= set(ran(server, "shared_slider")))
-    last = ran(server, "shared_slider")[-1]
     show((a, b, c), last, "")
     assert ran(server, "shared_slider")[-1] == last
     assert c.asked(SLIDER) == []
