@@ -145,7 +145,7 @@ class SharedTabs:
     def _flush_due(self) -> None:
         self._timer = None
         now = self._live.loop.time()
-        self._flush({key for key in self._values if self._due_at(key) <= now})
+        self._flush([key for key in self._values if self._due_at(key) <= now])
         if self._values:
             self._soon()
 

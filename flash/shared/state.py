@@ -140,7 +140,7 @@ class State:
         found: dict[str, Held] = {}
         for channel in channels:
             if of_channel := self._channels.get(channel):
-                found |= {prop: held for prop, held in of_channel.get(component, {}).items() if not held.absent}
+                found |= {prop: held for prop, held in list(of_channel.get(component, {}).items()) if not held.absent}
         return found
 
     def since(self, channels: tuple[Channel, ...], version: int) -> Iterator[tuple[str, dict[str, Held]]]:
@@ -152,10 +152,10 @@ class State:
                     yield component, newer
 
     def items(self) -> Iterator[tuple[Channel, Place, Held]]:
-        """All that is held, what was reset included."""
-        for channel, components in self._channels.items():
-            for component, props in components.items():
-                for prop, held in props.items():
+        """All that is held, what was reset included. In threads too, while it changes: hence the copies."""
+        for channel, components in list(self._channels.items()):
+            for component, props in list(components.items()):
+                for prop, held in list(props.items()):
                     yield channel, (component, prop), held
 
     def channels(self) -> list[Channel]:
