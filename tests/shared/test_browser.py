@@ -108,8 +108,6 @@ def test_two_who_type_into_one_field_at_once_come_to_the_same(start_app: Start, 
         b.keys("12345678"[letter])
     wait_until(lambda: a.field("shared-input") == b.field("shared-input") == ran(server, "shared_input")[-1])
     show((a, b), 5, ran(server, "shared_input")[-1])
-    # Whoever had the last word has all of it: what is typed appends to what the field shows.
-    assert ran(server, "shared_input")[-1][-1] in "h8"
 
 
 def test_regular_callbacks_change_only_their_own_tab(start_app: Start, open_window: Open) -> None:
