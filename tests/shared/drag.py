@@ -231,17 +231,17 @@ async def _quiet(drag: Drag, servers: list[Server]) -> None:
     """Wait until every change has been answered and everything has reached every page."""
     deadline = time.monotonic() + PATIENCE
     while not all(page.settled for page in drag.pages):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or any(page.problems for page in drag.pages):
             left = [page.number for page in drag.pages if not page.settled]
-            drag.problems.append(f"The pages {left} have changes that were not answered or have no version.")
+            drag.problems.append(f"{len(left)} pages have changes that were not answered or have no version.")
             break
         await asyncio.sleep(0.02)
-    drag.reports = []
-    while drag.reports != (reports := [await _report(server) for server in servers]):
-        if time.monotonic() > deadline:
+    reports: list[dict[str, Any]] = []
+    while drag.reports != reports or not reports:
+        if reports and time.monotonic() > deadline:
             drag.problems.append("The state never comes to rest.")
             break
-        drag.reports = reports
+        drag.reports, reports = reports, [await _report(server) for server in servers]
         # What is under way to a page arrives meanwhile.
         await asyncio.sleep(0.2)
 
