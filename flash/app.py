@@ -314,7 +314,7 @@ class Flash(LiveApp):
     async def _answer_once(self, called: Any) -> bytes:
         if called.declaration.service.shared:
             await self.identify_requester(called.context)
-            return await self.flash_shared.answer(called)
+            return await self.flash_shared.asks.answer(called)
         await self.authorize(called)
         return await run_in_turn(self, self.flash_lanes, called, self.flash_dispatcher.run)
 

@@ -113,7 +113,7 @@ class Connection:
         self.outbox = Outbox(settings.resume_messages, settings.resume_bytes, live.ledger)
         self.requests = Requests(self)
         self.state = State.AWAY
-        #: When its link was lost, in the loop's seconds.
+        #: When its link was lost, in the loop's seconds; 0 before.
         self.away_since = 0.0
         #: Bounds the messages that come by POST; made with the first.
         self.post_rate: Rate | None = None
@@ -262,7 +262,8 @@ class Connection:
             return
         self.outbox.put(message)
         if self.state is State.AWAY:
-            if self.outbox.over:
+            # One that has just arrived gets its link in the same turn, and all that there is for it.
+            if self.away_since and self.outbox.over:
                 self._give_up()
         elif len(self.outbox) > 1 and self.outbox.waiting_bytes > self._most_waiting:
             logger.warning("The client %s reads too slowly: %d bytes wait.", self.client.id, self.outbox.waiting_bytes)

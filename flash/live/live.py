@@ -192,7 +192,7 @@ class Live:
         self.clients.remove(connection.client, connection.end_id)
         self.presence.tell(connection, False)
         self.shared.departed(connection.client)
-        self.app.flash_shared.forget(connection.client.id)
+        self.app.flash_shared.asks.forget(connection.client.id)
 
     def _signed(self, end_id: str | None) -> str | None:
         """The page load behind a token of the page, if this server has signed it."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
+#: So many times as many requests of shared callbacks may be open.
+_SHARED_MORE = 10
+
 #: How many ids of requests are remembered. A client repeats only those that it has not seen acknowledged.
 _REMEMBERED = 1000
 
@@ -55,7 +58,7 @@ class Requests:
         if request.requestId in self._lost and not self._may_repeat(request):
             connection.push(Message(protocol.failed(request.requestId, "The answer of this callback was lost.")))
             return
-        if len(self._tasks) >= connection.live.settings.requests:
+        if len(self._tasks) >= self._most(request):
             connection.push(Message(protocol.failed(request.requestId, "Too many callbacks of this page run at once.")))
             return
         context = connection.handshake.context.copy()
@@ -65,6 +68,14 @@ class Requests:
         if connection.live.app.is_persistent(request.payload.get("output")):
             self._endless.add(task)
             task.add_done_callback(self._endless.discard)
+
+    def _most(self, request: protocol.CallbackRequest) -> int:
+        """How many callbacks of the page may run when this one is asked for.
+
+        Changes of shared properties wait for their turn, and the last one of a drag counts: more of them may.
+        """
+        shared = request.payload.get("output") in self._connection.live.app.flash_shared.graph.callbacks
+        return self._connection.live.settings.requests * (_SHARED_MORE if shared else 1)
 
     def _may_repeat(self, request: protocol.CallbackRequest) -> bool:
         return request.payload.get("output") in self._connection.live.app.repeatable_callbacks()

@@ -174,25 +174,12 @@ class SharedTabs:
         everything = self._update(component, {prop: (held, json) for prop, (held, json, _) in props.items()})
         origins = {origin for _, _, origin in props.values() if origin is not None}
         for client in self._live.clients:
-            channels = self._channels_of(client)
-            if channel is not None and channel not in channels:
+            if channel is not None and channel not in self._channels_of(client):
                 continue
-            hidden = self._hidden(channels, component, props) if channel is None and len(channels) > 1 else ()
-            if client.id not in origins and not hidden:
+            if client.id not in origins:
                 self._send(client, everything)
-            elif rest := {
-                prop: (held, json)
-                for prop, (held, json, origin) in props.items()
-                if origin != client.id and prop not in hidden
-            }:
+            elif rest := {prop: (held, json) for prop, (held, json, origin) in props.items() if origin != client.id}:
                 self._send(client, self._update(component, rest))
-
-    def _hidden(self, channels: tuple[Channel, ...], component: str, props: Iterable[str]) -> frozenset[str]:
-        """The properties of which a tab's own channels hold a value, which it sees in place of that of all tabs."""
-        rooms = [each for each in channels if each is not None]
-        return frozenset(
-            prop for prop in props if any(self._shared.state.get(room, (component, prop)) for room in rooms)
-        )
 
     def _update(self, component: str, props: dict[str, tuple[Held, bytes]]) -> Update:
         patches = frozenset(prop for prop, (_, json) in props.items() if is_patch_json(json))
@@ -215,6 +202,8 @@ class SharedTabs:
         if not self._shared.graph:
             return
         channels = self._channels[client.id] = self._shared.channels.of_client(client)
+        if len(channels) > 1:
+            self._shared.first.note(channels)  # It may be the first of its channel.
         self._catch_up(client, channels, self._version_in(state, channels))
 
     def look_again(self, client: Client) -> None:

@@ -59,7 +59,7 @@ class Values:
             place = place_of(entry["id"], entry["property"])
             if place in own:
                 continue
-            held = self._state.seen(channel, place)
+            held = self._state.seen(channel, place) or self._state.reset(channel, place)
             if held is None or held.is_patch:
                 self._remember(channel, place, entry.get("value"))
             elif "value" not in entry or held.value != entry["value"]:

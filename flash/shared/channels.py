@@ -43,13 +43,16 @@ class Channels:
         name = function(client)
         if name is not None and not isinstance(name, str):
             raise CallbackValueError(
-                f"channel={_title(function)} must return a text, or None for all tabs; it returned {name!r}."
+                f"channel={_title(function)} must return a text, or None for a tab of no group; it returned {name!r}."
             )
         return self.named(function, name)
 
     def named(self, function: ChannelFunction | None, name: str | None) -> Channel:
-        """The channel of a function's with a name. Two functions may give the same name to different groups."""
-        return None if function is None or name is None else f"{_title(function)}:{name}"
+        """The channel of a function's with a name. Two functions may give the same name to different groups.
+
+        Tabs for which a function returns None are a group of their own, whose channel has no name.
+        """
+        return None if function is None else f"{_title(function)}:{name or ''}"
 
     def of_client(self, client: Client | None) -> tuple[Channel, ...]:
         """The channels of a tab, that of all tabs first."""
@@ -67,9 +70,9 @@ class Channels:
 
     def belongs(self, function: ChannelFunction | None, channel: Channel) -> bool:
         """Whether a function may have named a channel."""
-        if function is None or channel is None:
+        if function is None:
             return channel is None
-        return channel.startswith(f"{_title(function)}:")
+        return channel is not None and channel.startswith(f"{_title(function)}:")
 
     def all_of(self, function: ChannelFunction | None, state: State, clients: Iterable[Client]) -> list[Channel]:
         """Every channel that a function has named for a tab that is here, or of which values are held."""
@@ -77,7 +80,7 @@ class Channels:
             return [None]
         present = [self._seen_by(function, client) for client in clients]
         held = [channel for channel in state.channels() if self.belongs(function, channel)]
-        return list(dict.fromkeys([None, *present, *held]))
+        return list(dict.fromkeys([self.named(function, None), *present, *held]))
 
 
 def _title(function: Any) -> str:

@@ -17,11 +17,13 @@ class Value(msgspec.Struct, array_like=True):
         component: The component's id, as text.
         prop: Its property.
         json: The JSON of the value, or of a ``Patch``.
+        base: The JSON of what a Patch changes when no shared value is there: the same in every process.
     """
 
     component: str
     prop: str
     json: bytes
+    base: bytes | None = None
 
     @property
     def place(self) -> Place:
@@ -78,6 +80,7 @@ class Outcome(Entry, tag="outcome"):
         asker: The tab that waits for it.
         error: What the tab is told when it has failed.
         term: That of the process that has run it.
+        first: The name of the initial run that it ends, if it ends one.
     """
 
     run: str
@@ -87,6 +90,7 @@ class Outcome(Entry, tag="outcome"):
     asker: Asker | None = None
     error: str | None = None
     term: int = 0
+    first: str | None = None
 
 
 class Initial(Entry, tag="initial"):

@@ -17,7 +17,8 @@ class Log(Protocol):
         available: Whether entries can be added now.
     """
 
-    leads: bool
+    @property
+    def leads(self) -> bool: ...
 
     @property
     def available(self) -> bool: ...

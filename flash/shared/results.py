@@ -9,7 +9,7 @@ import orjson
 
 from .. import _dash
 from ..answers import Answer, encode_part
-from .entries import Value
+from .entries import Outcome, Value
 
 if TYPE_CHECKING:
     from ..requests import Call
@@ -69,8 +69,9 @@ class SharedCaller(_dash.DashWebsocketCallback):
 
     def set_prop_sync(self, component_id: str, prop_name: str, value: Any) -> None:
         """Set a property in all tabs. From any thread; it never waits."""
-        encoded = {prop_name: self._shared.encode(value)}
-        self._shared.set_while_running(self._run, _dash.stringify_id(component_id), encoded)
+        value = Value(_dash.stringify_id(component_id), prop_name, self._shared.encode(value))
+        outcome = Outcome(self._run.id, self._run.cascade.channel, [value], False)
+        self._shared.on_loop(self._shared.append, outcome)
 
     async def set_prop(self, component_id: str, prop_name: str, value: Any) -> None:
         """Set a property in all tabs."""

@@ -11,18 +11,19 @@ import asyncio
 import contextvars
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dash.exceptions import PreventUpdate
 
+from ..failures import described
 from ..lanes import Lanes, Replaced
 from .bodies import Values, body_of, match_in
 from .entries import Asker, Change, Initial, Outcome, Value
 from .graph import Graph, SharedCallback
-from .places import Match, Place, match_of
+from .jobs import Job, job_of
+from .places import Match, Place, match_of, place_in
 from .state import Channel, State
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Runs:
         """Whether a run has had these values already: one slider that two callbacks listen to, or a chain."""
         assert change.asker is not None  # Code that pushes brings values.
         covered = self._covered.get((instance, change.channel))
-        held = [self._state.get(change.channel, place) for place in self._shared.places_of(change.asker)]
+        held = [self._state.get(change.channel, place) for place in map(place_in, change.asker.numbers)]
         return covered is not None and all(each is not None and each.version <= covered for each in held)
 
     def begin_initial(self, initial: Initial) -> None:
@@ -178,14 +179,19 @@ class Runs:
         cascade.running.add(instance)
         self._running[run.id] = run
         self._cover(instance, cascade.channel)
-        body = due.body
-        changed = False
-        if body is None:
-            body = body_of(callback, instance[1], cascade.channel, self._values, due.changed)
-        else:
-            changed = self._values.fill(cascade.channel, body, due.own)
-        context, job = self._shared.prepared(run, body, changed)
+        try:
+            context, job = self._job(run, due)
+        except Exception as error:
+            return self._fail(run, error)
         self._spawn(self._run(run, job), context)
+
+    def _job(self, run: Run, due: Due) -> tuple[contextvars.Context, Job]:
+        """Read the arguments of now."""
+        channel = run.cascade.channel
+        if due.body is None:
+            body = body_of(run.callback, run.instance[1], channel, self._values, due.changed)
+            return job_of(self._shared, run, body, False)
+        return job_of(self._shared, run, due.body, self._values.fill(channel, due.body, due.own))
 
     def _cover(self, instance: Instance, channel: Channel) -> None:
         """Remember that the arguments of an instance are read now."""
@@ -199,43 +205,38 @@ class Runs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, run: Run, job: Callable[[], Any]) -> None:
-        error: str | None = None
-        try:
-            await self._in_lane(run, partial(self._work, run, job))
-            return
-        except Replaced:
-            pass
-        except asyncio.CancelledError:
-            error = self._shared.failed(run, RuntimeError("The server has ended before the callback has."))
-        except Exception as failure:
-            error = self._shared.failed(run, failure)
-        self._shared.append(Outcome(run.id, run.cascade.channel, [], True, run.asker, error))
+    async def _run(self, run: Run, job: Job) -> None:
+        """Do the job when its turn has come, and say what has become of it whatever happens."""
 
-    async def _work(self, run: Run, job: Callable[[], Any]) -> None:
-        """Do the job, and say what it has given while it has its turn: outcomes come in the order of the runs."""
-        values: list[Value] = []
-        error: str | None = None
-        try:
+        async def work() -> None:
+            # While it has its turn: outcomes come in the order of the runs.
             values = await job()
-        except PreventUpdate:
-            pass
-        except asyncio.CancelledError:
-            error = self._shared.failed(run, RuntimeError("The server has ended before the callback has."))
-        except Exception as failure:
-            error = self._shared.failed(run, failure)
-        await self._shared.tabs.settled()
-        self._shared.append(Outcome(run.id, run.cascade.channel, values, True, run.asker, error))
+            await self._shared.tabs.settled()
+            self._finish(run, values)
 
-    async def _in_lane(self, run: Run, job: Callable[[], Any]) -> None:
+        try:
+            await self._in_lane(run, work)
+        except (PreventUpdate, Replaced):
+            self._finish(run, [])
+        except asyncio.CancelledError:
+            self._fail(run, RuntimeError("The server has ended before the callback has."))
+        except Exception as error:
+            self._fail(run, error)
+
+    async def _in_lane(self, run: Run, work: Callable[[], Awaitable[None]]) -> None:
         service = run.callback.service
         lane = service.lane(run.callback.id)
         if lane is None:
-            await job()
-            return
+            return await work()
         # Between processes the leader's lease is enough; a resource may have regular callbacks too.
         lanes = self._lanes if lane[0] == "callback" else self._shared.app.flash_lanes
-        await lanes.run(lane, job, service.overlap, (run.instance, run.cascade.channel))
+        await lanes.run(lane, work, service.overlap, (run.instance, run.cascade.channel))
+
+    def _finish(self, run: Run, values: list[Value], error: str | None = None) -> None:
+        self._shared.append(Outcome(run.id, run.cascade.channel, values, True, run.asker, error))
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        self._finish(run, [], described(self._shared.app, f"The shared callback {run.callback.id!r}", error))
 
     def _end(self, channel: Channel, asker: Asker | None) -> None:
         """Tell a tab that its change needs no run."""

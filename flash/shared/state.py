@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -59,11 +59,13 @@ class State:
     Attributes:
         version: How many changes there have been; the version of the last.
         begun: The callbacks whose initial run has begun, by channel.
+        open: Those of them whose initial run has not ended.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.begun: set[tuple[str, Channel]] = set()
+        self.open: set[tuple[str, Channel]] = set()
         self._channels: dict[Channel, dict[str, dict[str, Held]]] = {}
         self._places = 0
         #: Where only changes of the value are known.
@@ -83,6 +85,12 @@ class State:
     def seen(self, channel: Channel, place: Place) -> Held | None:
         """What the tabs of a channel see of a place: what it holds itself, else what all tabs share."""
         return self.get(channel, place) or self.get(None, place)
+
+    def reset(self, channel: Channel, place: Place) -> Held | None:
+        """What a place that was reset has begun with again; None when nothing was."""
+        component, prop = place
+        held = self._channels.get(channel, {}).get(component, {}).get(prop)
+        return held if held is not None and held.absent else None
 
     def put(self, channel: Channel, place: Place, held: Held) -> None:
         """Hold a new value, unless a newer one is held."""
@@ -109,6 +117,21 @@ class State:
                 whole = orjson.dumps(_bounded(joined(orjson.loads(base), held.value)))
                 self.put(channel, place, Held(whole, held.version))
                 self._patches.discard((channel, place))
+
+    def replace(self, held: Iterable[tuple[Channel, Place, Held]], version: int) -> None:
+        """Hold other values, in place of all.
+
+        Args:
+            held: The values.
+            version: What they are the state of.
+        """
+        channels: dict[Channel, dict[str, dict[str, Held]]] = {}
+        places = 0
+        for channel, (component, prop), each in held:
+            channels.setdefault(channel, {}).setdefault(component, {})[prop] = each
+            places += 1
+        self._channels, self._places, self.version = channels, places, version
+        self.begun, self.open = set(), set()
 
     def changed(self, channel: Channel, place: Place, json: bytes, version: int, base: bytes | None = None) -> Held:
         """Set a value, or change it by a ``Patch``.
