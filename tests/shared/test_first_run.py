@@ -121,6 +121,7 @@ def test_a_callback_without_output_has_none() -> None:
         app, seen = app_with(slider(), "text"), []
         first: list[Any] = []
         listen(app, "slider.value", None, seen)
+        app.callback_shared(Input("slider", "value"))(seen.append)  # Dash's way to say so.
         listen(app, "slider.value", TEXT, first)
         async with in_process(app) as site, pages_of(site, 1) as (page,):
             await page.until(lambda: page.value(TEXT) == "at 5")
