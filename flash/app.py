@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 from quart import Quart, request
@@ -133,7 +135,10 @@ class Flash(LiveApp):
     @property
     def name_in_storage(self) -> str:
         """Tells this app from others that use the same storage: the same in all of its processes."""
-        return f"{self.config.name}{self.config.routes_pathname_prefix}"
+        name: str = self.config.name
+        if name == "__main__":  # One of many: it is told by the name of its file.
+            name = Path(getattr(sys.modules[name], "__file__", None) or name).stem
+        return f"{name}{self.config.routes_pathname_prefix}"
 
     # Construction.
 

@@ -141,7 +141,13 @@ class Live:
     # Arrival.
 
     def arrive(
-        self, link: Link, renderer_id: str, end_id: str | None, path: str = "", state: str | None = None
+        self,
+        link: Link,
+        renderer_id: str,
+        end_id: str | None,
+        path: str = "",
+        state: str | None = None,
+        anew: bool = False,
     ) -> Connection:
         """Take in a new client, and send it what has changed of the shared state.
 
@@ -151,6 +157,7 @@ class Live:
             end_id: The page load that the server has signed.
             path: The path and query of the page.
             state: What the page was told of the shared state that its layout holds.
+            anew: Whether the page has been here before, and what it holds is of no known state.
 
         Raises:
             TooManyClients: There are too many, of its user or in all.
@@ -161,7 +168,7 @@ class Live:
         name, key = secrets.token_urlsafe(16), secrets.token_urlsafe(24)
         connection = Connection(self, name, key, renderer_id, self._signed(end_id), link, path[:_PATH])
         self.clients.add(connection.client, connection.end_id)
-        self.shared.arrived(connection.client, state)
+        self.shared.arrived(connection.client, state, anew)
         self.presence.tell(connection, True)
         return connection
 

@@ -188,7 +188,8 @@ def greet(live: Live, link: Link, message: Any) -> tuple[Connection, bytes]:
     if lost is not None:
         lost.close(CloseCode.DONE)  # First: it must not stay where no other may come in.
     # After a gap nothing is known of what the page holds.
-    connection = live.arrive(link, message.rendererId, message.endId, message.path, message.state if is_new else None)
+    state = message.state if is_new else None
+    connection = live.arrive(link, message.rendererId, message.endId, message.path, state, anew=not is_new)
     if lost is not None:
         connection.requests.inherit(lost.requests)
     return connection, live.welcome(connection, recovered=is_new)

@@ -192,19 +192,32 @@ class SharedTabs:
 
     # Tabs that arrive, and tabs that move to another channel.
 
-    def arrived(self, client: Client, state: str | None) -> None:
+    def arrived(self, client: Client, state: str | None, anew: bool = False) -> None:
         """Send a new tab what has changed since its layout was made.
 
         Args:
             client: The tab.
             state: The header of its layout; None when nothing is known of what the page holds.
+            anew: Whether the page has been here before, and holds values of a state that may be no more.
         """
         if not self._shared.graph:
             return
         channels = self._channels[client.id] = self._shared.channels.of_client(client)
         if len(channels) > 1:
             self._shared.first.note(channels)  # It may be the first of its channel.
+        if anew:
+            self._send_defaults(client, channels)
         self._catch_up(client, channels, self._version_in(state, channels))
+
+    def _send_defaults(self, client: Client, channels: tuple[Channel, ...]) -> None:
+        """Send a tab what the layouts say of the properties that nobody has changed."""
+        shared = self._shared
+        version = max(1, shared.state.version)  # A page takes none that is not above 0.
+        for component, props in shared.defaults.by_component().items():
+            held = shared.state.of_component(channels, component)
+            values = {prop: (Held(json, version), json) for prop, json in props.items() if prop not in held}
+            if values:
+                self._send(client, self._update(component, values))
 
     def look_again(self, client: Client) -> None:
         """Look whether a tab belongs to other channels now; it is sent what they share."""

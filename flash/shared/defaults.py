@@ -49,6 +49,13 @@ class Defaults:
         self._values.setdefault(place, json)
         self._components[place[0]] = None
 
+    def by_component(self) -> dict[str, dict[str, bytes]]:
+        """The JSON of all values that are known, by component and property."""
+        found: dict[str, dict[str, bytes]] = {}
+        for (component, prop), json in list(self._values.items()):
+            found.setdefault(component, {})[prop] = json
+        return found
+
     @property
     def components(self) -> Iterable[str]:
         """The components that were seen."""

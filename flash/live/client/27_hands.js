@@ -7,6 +7,9 @@
         "button", "checkbox", "color", "file", "hidden", "image", "radio", "range", "reset", "submit",
     ]);
 
+    /** In so many frames the renderer has shown a value. */
+    const CARET_FRAMES = 10;
+
     /**
      * Knows what the user has in hand: the component that a pointer holds, and the text field that is being typed into.
      * Another tab's value must not come between.
@@ -57,6 +60,28 @@
             );
         }
 
+        /**
+         * Another tab's value is about to be shown: keep the caret where it is in the text.
+         * @param {string} componentId Its id; of a dict id the JSON with sorted keys.
+         */
+        keepCaret(componentId) {
+            const element = this.document.getElementById(live.textOfId(componentId));
+            const field = this.document.activeElement;
+            if (!element || !element.contains(field) || textOf(field, "value") === null || field.selectionStart === null) {
+                return;
+            }
+            const {value: before, selectionStart, selectionEnd, selectionDirection} = field;
+            const keep = framesLeft => {
+                if (field.value !== before && field === this.document.activeElement) {
+                    const [start, end] = [selectionStart, selectionEnd].map(at => moved(at, before, field.value));
+                    field.setSelectionRange(start, end, selectionDirection);
+                } else if (framesLeft > 0) {
+                    this.window.requestAnimationFrame(() => keep(framesLeft - 1));
+                }
+            };
+            keep(CARET_FRAMES);
+        }
+
         _isTyped(element, property, value) {
             const field = this.document.activeElement;
             if (!field || !element.contains(field)) {
@@ -90,6 +115,15 @@
             return property === "value" ? field.value : null;
         }
         return field.isContentEditable && ["children", "value"].includes(property) ? field.textContent : null;
+    }
+
+    /** Where a place in a text is when the text has become another: what comes after the change moves with it. */
+    function moved(at, before, after) {
+        let same = 0;
+        while (same < Math.min(before.length, after.length) && before[same] === after[same]) {
+            same += 1;
+        }
+        return at <= same ? at : Math.max(same, at + after.length - before.length);
     }
 
     /** Whether a text is what a field shows for a value. A field may be for one of several values. */

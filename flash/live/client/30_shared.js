@@ -231,6 +231,7 @@
             const {value} = place.latest;
             place.show();
             if (!isPerhapsShown || !live.isEqual(current, value)) {
+                this.hands.keepCaret(place.componentId);
                 props[place.property] = value;
             }
         }

@@ -184,3 +184,22 @@ test("while nothing waits, no timer runs", async () => {
     await clock.pass(600);
     assert.equal(shared.timer, null);
 });
+
+test("another tab's value leaves the caret where it is in the text", async () => {
+    const field = new Element("INPUT", {type: "text", value: "old text", selectionStart: 4, selectionEnd: 4, selectionDirection: "none"});
+    const ranges = [];
+    field.setSelectionRange = (...range) => ranges.push(range);
+    const {say, shown, document, clock, window} = await page(field, {field: {value: "old text"}});
+    document.activeElement = field;
+    await say(sharedProps("field", {value: "my old text"}, 1));
+    assert.equal(shown(), "my old text");
+    field.value = "my old text";
+    window.frames.splice(0).forEach(frame => frame());
+    assert.deepEqual(ranges, [[7, 7, "none"]]);
+    field.selectionStart = field.selectionEnd = 0;
+    await say(sharedProps("field", {value: "my old text!"}, 2));
+    field.value = "my old text!";
+    window.frames.splice(0).forEach(frame => frame());
+    assert.deepEqual(ranges[1], [0, 0, "none"]);
+    await clock.pass(100);
+});
