@@ -158,8 +158,8 @@ def test_what_is_remembered_of_a_page_goes_with_it() -> None:
                     await a.settled()
             await eventually(lambda: len(app.clients) == 1)
             shared, tabs = app.flash_shared, app.flash_live.shared
-            assert set(shared._taken) | set(tabs._channels) <= {b.client}
-            assert not shared._asked and len(shared.runs) == 0
+            assert set(shared.asks._taken) | set(tabs._channels) <= {b.client}
+            assert not shared.asks._asked and len(shared.runs) == 0
 
     run(scenario)
 
