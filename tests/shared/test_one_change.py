@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from flash import Flash, Input, Output, dcc, html
 
 from ..apps import run
