@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Client:
     """One browser tab, from its arrival until it is gone. It survives reconnects; a reload is a new client.
 
-    Fields of the app's own may be set on it: ``client.room = "kitchen"``.
+    Fields of the app's own may be set on it: ``client.place = "kitchen"``.
 
     Attributes:
         id: Its name, which no other client has had: 22 characters.

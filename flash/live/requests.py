@@ -74,7 +74,8 @@ class Requests:
 
         Changes of shared properties wait for their turn, and the last one of a drag counts: more of them may.
         """
-        shared = request.payload.get("output") in self._connection.live.app.flash_shared.graph.callbacks
+        output = request.payload.get("output")
+        shared = isinstance(output, str) and output in self._connection.live.app.flash_shared.graph.callbacks
         return self._connection.live.settings.requests * (_SHARED_MORE if shared else 1)
 
     def _may_repeat(self, request: protocol.CallbackRequest) -> bool:

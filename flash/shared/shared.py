@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from .. import _dash
 from ..exceptions import ConfigurationError
+from ..failures import described
 from ..storage import MemoryStorage, ProcessLock, SeveralProcesses, Storage, refuse_several, served_as
 from .asks import Asks
 from .bodies import Values
@@ -209,8 +210,10 @@ class Shared:
         self.state.version += 1
         try:
             self._take_in(entry)
-        except Exception:
-            logger.exception("An entry of the log of shared changes could not be taken in.")
+        except Exception as error:
+            text = described(self.app, "An entry of the log of shared changes", error)
+            if isinstance(entry, Change):
+                self.asks.settle(Outcome("", entry.channel, [], asker=entry.asker, error=text))
 
     def _take_in(self, entry: AnyEntry) -> None:
         match entry:
