@@ -66,7 +66,9 @@ class Setup:
         """Set the app up when its server starts. A layout that fails does not end the start, any other error does."""
         try:
             await self.ensure()
-            _serving.add(self.app)  # It may have been served and closed before.
+            # It may have been served and closed before.
+            await self.app.flash_shared.start_again()
+            _serving.add(self.app)
         except SetupPending as pending:
             if pending.waits_for_request:
                 logger.info("The layout of %r needs a request; the first one sets the app up.", self.app.config.name)

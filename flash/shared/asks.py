@@ -35,15 +35,11 @@ NO_UPDATE = b'{"multi":true,"response":{}}'
 
 @dataclass(slots=True)
 class Asked:
-    """A request of a tab of this process that waits for its outcome.
-
-    ``placed`` is whether its change has got its place in the log.
-    """
+    """A request of a tab of this process that waits for its outcome."""
 
     call: Call
     context: contextvars.Context
     outcome: asyncio.Future[Outcome]
-    placed: bool = False
 
 
 class Asks:
@@ -64,6 +60,7 @@ class Asks:
     def begin(self) -> None:
         """Serve on a new loop."""
         self._gates = Lanes()
+        self._asked.clear()
 
     async def answer(self, call: Call) -> bytes:
         """Take in what a tab has changed, have the callback run, and answer the tab.
@@ -129,7 +126,7 @@ class Asks:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._asked[request] = Asked(call, contextvars.copy_context(), outcome)
         outcome.add_done_callback(lambda _: self._asked.pop(request, None))
-        self._shared.log.append(Change(channel, values, asker, call.body))
+        self._shared.append(Change(channel, values, asker, call.body))
         return outcome
 
     def _numbers(self, call: Call, callback: SharedCallback) -> dict[str, int]:
@@ -182,8 +179,6 @@ class Asks:
         asker = change.asker
         if asker is None or asker.process != self._shared.process:
             return
-        if (asked := self.of(asker)) is not None:
-            asked.placed = True
         brought = {value.place for value in change.values}
         for prop_id, number in asker.numbers.items():
             # What another request has brought already has its version, and that may not be the newest.
@@ -196,12 +191,18 @@ class Asks:
         if outcome.done and asked is not None and not asked.outcome.done():
             asked.outcome.set_result(outcome)
 
-    def lose(self) -> None:
-        """The process that led has ended without a word: what it was to run may have run, or not."""
-        for asked in list(self._asked.values()):
-            if asked.placed and not asked.outcome.done():
+    def lose(self, coming: set[int | str]) -> None:
+        """What was to run may have run, or not: who waits for it is told.
+
+        Args:
+            coming: The numbers of the requests that are still to be answered.
+        """
+        for request, asked in list(self._asked.items()):
+            if request not in coming and not asked.outcome.done():
                 error_id = new_error_id()
-                logger.error("The process that ran a shared callback has ended. Error id: %s", error_id)
+                logger.error(
+                    "What a shared callback gives may be lost, with the process that ran it. Error id: %s", error_id
+                )
                 lost = Outcome("", None, [], error=f"The callback may have been lost. Error id: {error_id}")
                 asked.outcome.set_result(lost)
 

@@ -14,15 +14,15 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ..storage import SharedStorageError, SharedStorageGap, Storage
-from .entries import AnyEntry, Leads, Outcome
+from .entries import AnyEntry, Change, Leads, Outcome, entries_in
+from .outgoing import Outgoing
 from .snapshots import LogPlace, Snapshots
 
 if TYPE_CHECKING:
@@ -36,20 +36,16 @@ _LEASE_SECONDS = 5.0
 _LEASE_INTERVAL = 1.0
 #: How often what has changed is written down for processes that start later.
 _SNAPSHOT_INTERVAL = 1.0
-#: So many messages are kept behind the snapshot, for processes that are a little behind.
+#: So many messages are kept behind the snapshot, for processes that are a little behind, and so many bytes.
 _KEPT_MESSAGES = 2_000
+_KEPT_BYTES = 64_000_000
 #: The processes whose batches are remembered, the latest.
 _MOST_PROCESSES = 1000
-#: Entries that wait to be written; more are refused.
-_MOST_WAITING = 20_000
-#: Entries that are written together.
-_MOST_TOGETHER = 500
 #: Seconds between two attempts while the storage does not answer.
 _PAUSES = (0.1, 2.0)
-#: Seconds in which a process that ends gives away what it holds.
+#: Seconds in which a process that starts has read what it has missed, and one that ends gives away what it holds.
+_STARTING_SECONDS = 30.0
 _ENDING_SECONDS = 2.0
-
-_decoder = msgspec.json.Decoder(list[AnyEntry])
 
 
 class StoredLog:
@@ -59,55 +55,62 @@ class StoredLog:
         shared: The room whose state it makes.
         storage: Where it is kept.
         name: The app's, for the keys.
-        fold: Takes each entry into the state.
+        fold: Takes each entry into the state; None is one that a newer release has written.
     """
 
-    def __init__(self, shared: Shared, storage: Storage, name: str, fold: Callable[[AnyEntry], None]) -> None:
+    def __init__(self, shared: Shared, storage: Storage, name: str, fold: Callable[[AnyEntry | None], None]) -> None:
         self._shared = shared
         self._storage = storage
         self._topic = f"shared:{name}:log"
         self._lease = f"shared:{name}:leads"
         self._fold = fold
-        self._snapshots = Snapshots(shared, storage, name)
+        self._snapshots = Snapshots(shared, storage, name, self._topic)
         self._tasks: list[asyncio.Task[None]] = []
         self._forget()
 
     def _forget(self) -> None:
         """Begin anew: nothing is written, read or led."""
-        self.leads = False
-        self._waiting: list[AnyEntry] = []
-        self._written = 0
+        self._outgoing = Outgoing()
         self._wakes = asyncio.Event()
         self._reachable = True
+        self._dropping = False
         self._caught_up = asyncio.Event()
         self._place = LogPlace()
-        #: What nobody has run, because nobody leads.
-        self._unled: list[AnyEntry] = []
-        self._asked_term = 0
-        #: Whether this process has the lease; from the entry that says so until the one that gives it back, it leads.
-        self._holds = False
+        #: The numbers and sizes of the last messages.
+        self._sizes: deque[tuple[int, int]] = deque()
+        self._size = 0
+        #: Changes that nobody has run, because nobody leads.
+        self._unled: list[Change] = []
+        #: The term that this process has asked for, and the one in which its runs count.
+        self._announced = 0
+        self._term: int | None = None
         self._resigned = False
-        self._renewed_at = float("-inf")
+        #: Until when no other process can have the lease.
+        self._held_until = float("-inf")
 
     # What the room asks.
 
     @property
-    def available(self) -> bool:
-        """Whether entries can be written now."""
-        return self._reachable and len(self._waiting) < _MOST_WAITING
+    def leads(self) -> bool:
+        """Whether this process runs the callbacks: the log says so, and its lease has not run out."""
+        return self._place.leader == self._shared.process and time.monotonic() < self._held_until
 
     @property
-    def term(self) -> int:
-        """The term of the process that leads. What is written in an older one does not count."""
-        return self._place.term
+    def available(self) -> bool:
+        """Whether entries can be written now."""
+        return self._reachable and not self._outgoing.is_full
 
     def append(self, entry: AnyEntry) -> None:
         """Write an entry. It is folded when it comes back, in its turn."""
         if isinstance(entry, Outcome):
-            # What runs on after the lease was lost is of no term.
-            entry.term = self._place.term if self._holds else -1
-        self._waiting.append(entry)
-        self._wakes.set()
+            if self._term is None:
+                return  # Of a run that another process's term has ended.
+            entry.term = self._term
+        if self._outgoing.add(entry):
+            self._wakes.set()
+        elif not self._dropping:
+            self._dropping = True
+            logger.error("Too much waits for the shared storage; what code pushes now is lost.")
 
     async def start(self) -> None:
         """Take over the state of the other processes, and begin to follow.
@@ -117,8 +120,16 @@ class StoredLog:
         """
         self._forget()
         self._place = await self._snapshots.load()
-        self._tasks = [asyncio.create_task(self._endlessly(each)) for each in (self._read, self._write, self._lead)]
-        await asyncio.wait_for(self._caught_up.wait(), 30)
+        work = self._read, self._write, self._lead, self._keep
+        self._tasks = [asyncio.create_task(self._endlessly(each)) for each in work]
+        try:
+            async with asyncio.timeout(_STARTING_SECONDS):
+                await self._caught_up.wait()
+        except TimeoutError:
+            raise SharedStorageError("The log of shared changes could not be read in time.") from None
+        finally:
+            if not self._caught_up.is_set():
+                await self._end_tasks()
 
     async def resign(self) -> None:
         """Begin no more runs here. Who leads next, which is after :meth:`close`, runs what comes from now on."""
@@ -132,22 +143,23 @@ class StoredLog:
 
     async def close(self) -> None:
         """Let another process lead, and end."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-            try:
-                async with asyncio.timeout(_ENDING_SECONDS):
-                    await self._give_back()
-            except (TimeoutError, SharedStorageError):
-                logger.warning("The shared storage did not answer at the end: another process leads after a while.")
-        self._tasks = []
+        if not self._tasks:
+            return
+        await self._end_tasks()
+        try:
+            async with asyncio.timeout(_ENDING_SECONDS):
+                while self._outgoing.is_waiting:
+                    await self._publish()
+                await self._storage.arelease(self._lease, self._shared.process)
+        except (TimeoutError, SharedStorageError):
+            logger.warning("The shared storage did not answer at the end: another process leads after a while.")
+        self._held_until = float("-inf")
 
-    async def _give_back(self) -> None:
-        while self._waiting:
-            await self._publish()
-        if self._holds:
-            await self._storage.arelease(self._lease, self._shared.process)
+    async def _end_tasks(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     async def _endlessly(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Go on with one of the log's tasks whatever fails, at longer and longer intervals."""
@@ -172,6 +184,7 @@ class StoredLog:
     def _found(self) -> None:
         if not self._reachable:
             self._reachable = True
+            self._dropping = False
             logger.warning("The shared storage can be reached again.")
 
     # Writing.
@@ -180,19 +193,18 @@ class StoredLog:
         while True:
             # Perhaps an empty batch: when it comes back, all that was there before has been read.
             await self._publish()
-            while self._waiting:
+            while self._outgoing.is_waiting:
                 await self._publish()
             await self._wakes.wait()
             self._wakes.clear()
 
     async def _publish(self) -> None:
         """Write the next batch. When that fails it is written again: under its number it counts once."""
-        batch = self._waiting[:_MOST_TOGETHER]
-        number = self._written + 1
-        text = msgspec.json.encode(batch).decode()
-        await self._storage.apublish(self._topic, {"process": self._shared.process, "batch": number, "entries": text})
-        self._written = number
-        del self._waiting[: len(batch)]
+        batch, epoch = self._outgoing.next(), self._shared.epoch
+        message = {"process": self._shared.process, "batch": batch.number, "epoch": epoch, "entries": batch.text}
+        await self._storage.apublish(self._topic, message)
+        # What was written into a history that has ended does not count.
+        batch.written = epoch == self._shared.epoch
 
     # Reading.
 
@@ -201,79 +213,140 @@ class StoredLog:
             async with await self._storage.asubscribe(self._topic, self._place.seq) as subscription:
                 while messages := await subscription.apoll():
                     for seq, message in messages:
+                        if message["epoch"] != self._shared.epoch and (
+                            other := await self._snapshots.other(self._place)
+                        ):
+                            return self._change_over(other)
                         self._take(seq, message)
                     # What was read together must not keep others waiting.
                     await asyncio.sleep(0)
         except SharedStorageGap:
             logger.warning("This process has fallen behind the log of shared changes, or its storage has lost it.")
-            self._place = await self._snapshots.recover(self._place)
-            self._shared.refresh_all()
+            self._change_over(await self._snapshots.recover(self._place))
+
+    def _change_over(self, place: LogPlace) -> None:
+        """Go on with a state that this process has not folded itself, and from another place."""
+        self._place = place
+        self._sizes.clear()
+        self._size = 0
+        self._outgoing.write_again(place.batches.get(self._shared.process, 0))
+        self._wakes.set()
+        if place.leader != self._shared.process:
+            self._term = None
+        self._shared.lose_runs(self._outgoing.names(), self._term is not None)
+        self._shared.refresh_all()
+        if time.monotonic() < self._held_until:
+            self._announce()  # Perhaps nobody has read it yet.
 
     def _take(self, seq: int, message: dict[str, Any]) -> None:
-        """Fold the entries of one message."""
+        """Fold the entries of one message, if it is of this history and new."""
         self._place.seq = seq
+        self._measure(seq, len(message["entries"]))
         batches, process, batch = self._place.batches, message["process"], message["batch"]
-        if process == self._shared.process:
-            self._caught_up.set()
-            self._found()
-        if batch <= batches.get(process, 0):
+        if message["epoch"] != self._shared.epoch or batch <= batches.get(process, 0):
             return
         batches.pop(process, None)  # The latest stands last.
         batches[process] = batch
         if len(batches) > _MOST_PROCESSES:
             del batches[next(iter(batches))]
-        for entry in _decoder.decode(message["entries"]):
+        for entry in entries_in(message["entries"]):
             self._take_entry(entry)
+        if process == self._shared.process:
+            self._outgoing.read_back(batch)
+            self._caught_up.set()
+            self._found()
 
-    def _take_entry(self, entry: AnyEntry) -> None:
+    def _measure(self, seq: int, size: int) -> None:
+        """Remember which messages are the last ones, of so many bytes."""
+        self._sizes.append((seq, size))
+        self._size += size
+        while len(self._sizes) > _KEPT_MESSAGES or self._size > _KEPT_BYTES:
+            self._size -= self._sizes.popleft()[1]
+
+    def _take_entry(self, entry: AnyEntry | None) -> None:
         if isinstance(entry, Leads):
             self._follow(entry)
-        elif isinstance(entry, Outcome) and entry.term != self._place.term:
+        elif isinstance(entry, Outcome) and not self._place.since <= entry.term <= self._place.term:
             return  # Of a process that led before.
-        elif self._place.leader is None and not isinstance(entry, Outcome):
+        elif isinstance(entry, Change) and self._is_unled:
             self._unled.append(entry)
         self._fold(entry)
 
     # Leading.
 
+    @property
+    def _is_unled(self) -> bool:
+        """Whether nobody runs what comes now: nobody leads, or this process, whose lease has run out."""
+        leader = self._place.leader
+        return leader is None or (leader == self._shared.process and not self.leads)
+
     def _follow(self, entry: Leads) -> None:
-        """Another process leads from here on, or none."""
-        if entry.term < self._place.term:
+        """Another process leads from here on, or none, or the same one again."""
+        place = self._place
+        if entry.term < place.term:
             return
-        crashed = self._place.leader is not None and entry.process is not None
-        self._place.leader, self._place.term = entry.process, entry.term
-        self.leads = entry.process == self._shared.process
-        if crashed:
-            self._shared.lose_runs()
-        unled, self._unled = self._unled, []
-        if entry.process is None:
-            return
+        before, place.leader, place.term = place.leader, entry.process, entry.term
+        if entry.process == self._shared.process:
+            self._term = entry.term
+        if entry.process is None or entry.process == before:
+            return self._run_unled()
+        place.since = entry.term
+        if before is not None:
+            self._unled.clear()  # It may have run them, or not.
+        if entry.process != self._shared.process:
+            self._term = None
+        coming = {each.asker.request for each in self._unled if each.asker and self._is_own(each)}
+        self._shared.lose_runs(self._outgoing.names() | coming, self._term is not None)
+        if entry.process == self._shared.process:
+            self._run_unled()
+        else:
+            self._unled.clear()
+        self._shared.reopen()
+
+    def _is_own(self, change: Change) -> bool:
+        return change.asker is not None and change.asker.process == self._shared.process
+
+    def _run_unled(self) -> None:
+        """Run what nobody has run, if this process leads now."""
         if self.leads:
+            unled, self._unled = self._unled, []
             for each in unled:
                 self._shared.run_late(each)
 
     async def _lead(self) -> None:
-        snapshot_at = time.monotonic()
+        """Lead when nobody else does, and go on."""
         while True:
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(_LEASE_SECONDS / 2):
-                    term = await self._storage.aacquire(self._lease, self._shared.process, _LEASE_SECONDS)
-            except (TimeoutError, SharedStorageError):
-                if began - self._renewed_at > _LEASE_SECONDS - _LEASE_INTERVAL:
-                    self.leads = self._holds = False  # Another one may lead by now.
-                raise
-            self._holds = term is not None
-            if term is None:
-                self.leads = False
-            else:
-                self._renewed_at = began
-                if term != self._asked_term and not self._resigned:
-                    self._asked_term = term
-                    self.append(Leads(self._shared.process, term))
-                if self.leads and time.monotonic() - snapshot_at >= _SNAPSHOT_INTERVAL:
-                    snapshot_at = time.monotonic()
-                    place = replace(self._place, batches=dict(self._place.batches))
-                    if await self._snapshots.save(place):
-                        await self._storage.atrim(self._topic, place.seq - _KEPT_MESSAGES)
+            if not self._resigned or time.monotonic() < self._held_until:
+                await self._ask_for_lease()
             await asyncio.sleep(_LEASE_INTERVAL)
+
+    async def _ask_for_lease(self) -> None:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(_LEASE_SECONDS / 2):
+                term = await self._storage.aacquire(self._lease, self._shared.process, _LEASE_SECONDS)
+        except TimeoutError:
+            raise SharedStorageError("It does not answer.") from None
+        if term is None:
+            self._held_until = float("-inf")
+            return
+        self._held_until = began + _LEASE_SECONDS
+        if term != self._announced:
+            self._announced = term
+            self._announce()
+        self._run_unled()
+
+    def _announce(self) -> None:
+        """Say that this process leads from here on."""
+        if not self._resigned:
+            self.append(Leads(self._shared.process, self._announced))
+
+    async def _keep(self) -> None:
+        """Write down what has changed, and drop from the log what nobody needs any more."""
+        while True:
+            await asyncio.sleep(_SNAPSHOT_INTERVAL)
+            if self.leads:
+                place = replace(self._place, batches=dict(self._place.batches))
+                kept = self._sizes[0][0] if self._sizes else place.seq
+                if await self._snapshots.save(place):
+                    await self._storage.atrim(self._topic, min(kept, place.seq))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 
 from .places import Place
 from .state import Channel
+
+logger = logging.getLogger("flash")
 
 
 class Value(msgspec.Struct, array_like=True):
@@ -150,3 +153,27 @@ class Moved(Entry, tag="moved"):
 
 
 AnyEntry = Change | Outcome | Initial | Pushed | Reset | Leads | Moved
+
+_decoder = msgspec.json.Decoder(list[AnyEntry])
+_each = msgspec.json.Decoder(list[msgspec.Raw])
+_one: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
+
+
+def entries_in(text: str) -> list[AnyEntry | None]:
+    """The entries of a message of the log; None for each that this release does not know.
+
+    Args:
+        text: Their JSON.
+    """
+    try:
+        return list(_decoder.decode(text))
+    except msgspec.ValidationError:
+        return [_entry_in(raw) for raw in _each.decode(text)]
+
+
+def _entry_in(raw: msgspec.Raw) -> AnyEntry | None:
+    try:
+        return _one.decode(raw)
+    except msgspec.ValidationError as error:
+        logger.error("An entry of the log of shared changes is not understood: %s", error)
+        return None

@@ -21,6 +21,7 @@ from ..failures import described
 from ..lanes import Lanes, Replaced
 from .bodies import Values, body_of, match_in
 from .entries import Asker, Change, Initial, Outcome, Value
+from .first import run_name
 from .graph import Graph, SharedCallback
 from .jobs import Job, job_of
 from .places import Match, Place, match_of, place_in
@@ -33,6 +34,11 @@ logger = logging.getLogger("flash")
 
 #: Of so many instances it is remembered what they have seen.
 _MOST_COVERED = 10_000
+
+_UNKNOWN = (
+    "The process that runs the shared callbacks does not know this one. An older release of the app is still served, "
+    "or two apps of the same name share a storage: give each a key_prefix of its own."
+)
 
 #: One instance of a callback.
 Instance = tuple[str, Match]
@@ -92,6 +98,7 @@ class Run:
         instance: The same, and what MATCH stands for.
         cascade: What it belongs to.
         asker: Who is told of its end.
+        ended: Whether its end has been written.
     """
 
     id: str
@@ -99,6 +106,7 @@ class Run:
     instance: Instance
     cascade: Cascade
     asker: Asker | None
+    ended: bool = False
 
 
 class Runs:
@@ -135,7 +143,7 @@ class Runs:
         else:
             callback = self.graph.callbacks.get(change.body["output"])
             if callback is None:
-                return self._end(change.channel, change.asker)  # Of a process whose app is another one.
+                return self._end(change.channel, change.asker, _UNKNOWN)
             instance = callback.id, match_in(callback, change.body)
             if not change.values and self._is_covered(instance, change):
                 return self._end(change.channel, change.asker)
@@ -154,9 +162,11 @@ class Runs:
     def begin_initial(self, initial: Initial) -> None:
         """Run callbacks for the first time."""
         cascade = Cascade(initial.channel, None)
+        running = [run.instance for run in self._running.values() if run.cascade.channel == initial.channel]
         for callback_id, match in initial.runs:
-            if callback_id in self.graph.callbacks:
-                cascade.add((callback_id, tuple((name, value) for name, value in match)), [])
+            instance = callback_id, tuple((name, value) for name, value in match)
+            if callback_id in self.graph.callbacks and instance not in running:
+                cascade.add(instance, [])
         self._advance(cascade)
 
     def _add_listeners(self, cascade: Cascade, places: Iterable[Place], source: str | None = None) -> None:
@@ -233,14 +243,20 @@ class Runs:
         await lanes.run(lane, work, service.overlap, (run.instance, run.cascade.channel))
 
     def _finish(self, run: Run, values: list[Value], error: str | None = None) -> None:
-        self._shared.append(Outcome(run.id, run.cascade.channel, values, True, run.asker, error))
+        if run.id not in self._running:
+            return  # Another process leads.
+        run.ended = True
+        channel, first = run.cascade.channel, run_name(*run.instance)
+        is_first = (first, channel) in self._state.open
+        self._shared.append(Outcome(run.id, channel, values, True, run.asker, error, first=first if is_first else None))
 
     def _fail(self, run: Run, error: Exception) -> None:
-        self._finish(run, [], described(self._shared.app, f"The shared callback {run.callback.id!r}", error))
+        if run.id in self._running:
+            self._finish(run, [], described(self._shared.app, f"The shared callback {run.callback.id!r}", error))
 
-    def _end(self, channel: Channel, asker: Asker | None) -> None:
+    def _end(self, channel: Channel, asker: Asker | None, error: str | None = None) -> None:
         """Tell a tab that its change needs no run."""
-        self._shared.append(Outcome("", channel, [], True, asker))
+        self._shared.append(Outcome("", channel, [], True, asker, error))
 
     # What runs have given.
 
@@ -254,6 +270,25 @@ class Runs:
             del self._running[run.id]
             run.cascade.running.discard(run.instance)
         self._advance(run.cascade)
+
+    def lose(self, coming: set[int | str], leads: bool) -> set[int | str]:
+        """Forget what cannot end any more.
+
+        Args:
+            coming: The runs whose end the log will bring.
+            leads: Whether what runs still counts. If not, it is stopped: another process runs the callbacks.
+
+        Returns:
+            The requests of this process's tabs whose runs go on.
+        """
+        if not leads:
+            self._running.clear()
+            for task in self._tasks:
+                task.cancel()
+        for run in [each for each in self._running.values() if each.ended and each.id not in coming]:
+            del self._running[run.id]
+        askers = [run.asker for run in self._running.values() if run.asker is not None]
+        return {asker.request for asker in askers if asker.process == self._shared.process}
 
     async def close(self) -> None:
         """Let what runs come to its end, the rest of each chain included."""

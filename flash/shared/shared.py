@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from .. import _dash
 from ..exceptions import ConfigurationError
 from ..failures import described
+from ..patches import is_patch_json
 from ..storage import MemoryStorage, ProcessLock, SeveralProcesses, Storage, refuse_several, served_as
 from .asks import Asks
 from .bodies import Values
@@ -69,6 +70,7 @@ class Shared:
         self.log: Log = LocalLog(self._fold)
         self._lock: ProcessLock | None = None
         self._joined = False
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._early: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque(maxlen=_MOST_EARLY)
         self.asks = Asks(self)
@@ -104,6 +106,7 @@ class Shared:
         if self.graph or not isinstance(self.storage, MemoryStorage):
             await self._join_others()
             self._joined = True
+        self._closed = False
         early = list(self._early)
         self._early.clear()
         for func, args in early:
@@ -111,6 +114,12 @@ class Shared:
         if self.graph:
             for layout in layouts:
                 await self.app.flash_chores.run(self.encode, layout)
+
+    async def start_again(self) -> None:
+        """Begin to work after :meth:`close`; nothing happens when the room is not closed."""
+        if self._closed:
+            await self.start()
+            self._look()
 
     def refuse_workers(self, count: int) -> None:
         """Ask before several processes are started, and before set-up, whether they can share.
@@ -150,6 +159,7 @@ class Shared:
             await self.log.resign()
             await self.runs.close()
             await self.log.close()
+        self._closed, self._joined = True, False
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -201,15 +211,21 @@ class Shared:
 
     def append(self, entry: AnyEntry) -> None:
         """Add an entry to the log. On the loop."""
+        if isinstance(entry, Change | Outcome):
+            for value in entry.values:
+                # Every process must change the same: trees may have given other values in others.
+                if is_patch_json(value.json) and self.state.get(entry.channel, value.place) is None:
+                    value.base = self.defaults.get(value.place)
         self.log.append(entry)
 
     # What the log comes to.
 
-    def _fold(self, entry: AnyEntry) -> None:
-        """Take in the next entry of the log. Whatever is wrong with one must not keep the others out."""
+    def _fold(self, entry: AnyEntry | None) -> None:
+        """Take in the next entry of the log, if this release knows it. None that is wrong keeps the others out."""
         self.state.version += 1
         try:
-            self._take_in(entry)
+            if entry is not None:
+                self._take_in(entry)
         except Exception as error:
             text = described(self.app, "An entry of the log of shared changes", error)
             if isinstance(entry, Change):
@@ -243,12 +259,13 @@ class Shared:
 
     def _put(self, channel: Channel, values: Iterable[Value], origin: str | None = None) -> None:
         for value in values:
-            base = self.defaults.get(value.place)
-            held = self.state.changed(channel, value.place, value.json, self.state.version, base)
+            held = self.state.changed(channel, value.place, value.json, self.state.version, value.base)
             self.tabs.set(channel, value.place, held, value.json, origin)
 
     def _ended(self, outcome: Outcome) -> None:
         self._put(outcome.channel, outcome.values)
+        if outcome.first is not None:
+            self.state.open.discard((outcome.first, outcome.channel))
         self.runs.ended(outcome)
         self.asks.settle(outcome)
 
@@ -256,7 +273,9 @@ class Shared:
         for value in initial.defaults:
             self.defaults.put(value.place, value.json)
         runs = [each for each in initial.runs if (run_name(*each), initial.channel) not in self.state.begun]
-        self.state.begun |= {(run_name(*each), initial.channel) for each in runs}
+        begun = {(run_name(*each), initial.channel) for each in runs}
+        self.state.begun |= begun
+        self.state.open |= begun
         if runs and self.log.leads:
             self.runs.begin_initial(Initial(initial.channel, runs, []))
 
@@ -266,21 +285,35 @@ class Shared:
             self.state.put(channel, place, held)
             self.tabs.set(channel, place, held, held.json, None)
         self.state.begun.clear()
+        self.state.open.clear()
+        self._look()
+
+    def _look(self) -> None:
+        """Have the callbacks run for the first time that can."""
         clients = (None, *self.tabs.clients())
         self.first.look(dict.fromkeys(channel for client in clients for channel in self.channels.of_client(client)))
 
     # What the log of several processes asks.
 
-    def run_late(self, entry: AnyEntry) -> None:
+    def run_late(self, change: Change) -> None:
         """Run what nobody could run when it was folded."""
-        if isinstance(entry, Change):
-            self.runs.begin(entry)
-        elif isinstance(entry, Initial):
-            self.runs.begin_initial(entry)
+        self.runs.begin(change)
 
-    def lose_runs(self) -> None:
-        """The process that led has ended without a word."""
-        self.asks.lose()
+    def lose_runs(self, coming: set[int | str], leads: bool) -> None:
+        """Another process leads, or the log has lost something: what was to run may have run, or not.
+
+        Args:
+            coming: The requests of this process's tabs and the ends of its runs that the log will bring nevertheless.
+            leads: Whether what runs here still counts.
+        """
+        self.asks.lose(coming | self.runs.lose(coming, leads))
+
+    def reopen(self) -> None:
+        """Another process leads: what has begun for the first time and has not ended begins again."""
+        self.state.begun -= self.state.open
+        self.state.open.clear()
+        if self.log.leads:
+            self._look()
 
     def refresh_all(self) -> None:
         """Send every shared value to every tab: nobody knows what they have missed."""

@@ -1,11 +1,18 @@
-"""What the log of shared changes has come to, written down for processes that start later."""
+"""What the log of shared changes has come to, written down for processes that start later.
+
+A *history* of the state has a name, its epoch. It ends when the storage loses what it held; one of the processes that
+still know the state then begins the next one, and the others change over. The greater version is the later history.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from ..storage import Storage
 from .places import Place
@@ -16,8 +23,8 @@ if TYPE_CHECKING:
 
 #: The versions go on from so far ahead when the storage has lost its data: other processes may have seen newer ones.
 _AHEAD = 1_000_000
-#: Seconds for which one process writes the state anew after a loss.
-_RESCUE_SECONDS = 10.0
+#: Seconds for which one process begins a history.
+_BEGINNING_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -29,12 +36,14 @@ class LogPlace:
         batches: The last batch of each process: one that was written twice, or is read again, counts once.
         leader: The process that leads; None when none does.
         term: Its term, or that of the last one.
+        since: Its first term: it has led without another one in between.
     """
 
     seq: int = 0
     batches: dict[str, int] = field(default_factory=dict)
     leader: str | None = None
     term: int = 0
+    since: int = 0
 
 
 class Snapshots:
@@ -44,80 +53,110 @@ class Snapshots:
         shared: The room.
         storage: Where.
         name: The app's, for the keys.
+        topic: The log's.
     """
 
-    def __init__(self, shared: Shared, storage: Storage, name: str) -> None:
+    def __init__(self, shared: Shared, storage: Storage, name: str, topic: str) -> None:
         self._shared = shared
         self._storage = storage
+        self._topic = topic
         self._prefix = f"shared:{name}"
         self._index = f"{self._prefix}:index"
-        #: The version that was written last.
+        self._places = f"{self._prefix}:places"
+        self._epoch = f"{self._prefix}:epoch"
+        self._beginning = f"{self._prefix}:beginning"
+        #: The version that was written last, and how many places there were.
         self._saved = -1
+        self._listed = -1
+
+    # Writing.
 
     async def save(self, place: LogPlace) -> bool:
-        """Write down what has changed. False when nothing has.
+        """Write down what has changed. False when nothing has, or when another history has begun.
 
         Args:
             place: How far the log has been folded into the state.
         """
+        # Before anything is awaited: place and state belong together.
+        version, places, values = self._changes(place)
+        if version == self._saved or await self._storage.aget(self._epoch) != self._shared.epoch:
+            return False
+        await self._write(version, places, values)
+        return True
+
+    def _changes(self, place: LogPlace) -> tuple[int, int, dict[str, Any]]:
+        """The version, the number of places, and what is to be written."""
         state = self._shared.state
         if state.version == self._saved:
-            return False
-        before, version = self._saved, state.version
-        held = [(channel, place, each) for channel, place, each in state.items()]
+            return state.version, self._listed, {}
+        held = list(state.items())
         values: dict[str, Any] = {
             self._key(channel, place): [each.json.decode(), each.version, each.absent]
             for channel, place, each in held
-            if each.version > before
+            if each.version > self._saved
         }
+        if len(held) != self._listed:  # None is ever taken away.
+            values[self._places] = [[channel, *place] for channel, place, _ in held]
         values[self._index] = {
             "epoch": self._shared.epoch,
-            "version": version,
+            "version": state.version,
             "seq": place.seq,
             "batches": dict(place.batches),
             "leader": place.leader,
             "term": place.term,
-            "begun": [list(each) for each in state.begun],
-            "places": [[channel, *place] for channel, place, _ in held],
+            "since": place.since,
+            "begun": [[*each, each in state.open] for each in state.begun],
         }
+        return state.version, len(held), values
+
+    async def _write(self, version: int, places: int, values: dict[str, Any]) -> None:
         await self._storage.aset_many(values)
-        self._saved = version
-        return True
+        self._saved, self._listed = version, places
+
+    # Reading.
 
     async def load(self) -> LogPlace:
-        """Take over what was written down. Returns how far the log is in it."""
-        index = await self._storage.aget(self._index)
-        if index is None:
-            await self._agree_on_epoch()
-            return LogPlace()
-        return await self._take(index)
+        """Take over what was written down, in place of what this process knows. Returns how far the log is in it."""
+        while (index := await self._storage.aget(self._index)) is None:
+            if await self._begins():
+                try:
+                    if await self._storage.aget(self._index) is None:
+                        self._shared.state.replace([], 0)
+                        await self._begin(LogPlace())
+                finally:
+                    await self._storage.arelease(self._beginning, self._shared.process)
+            else:
+                await asyncio.sleep(0.02)
+        return await self._take(index, starting=True)
 
-    async def _take(self, index: dict[str, Any]) -> LogPlace:
-        shared = self._shared
-        places = [(channel, (component, prop)) for channel, component, prop in index["places"]]
+    async def _take(self, index: dict[str, Any], starting: bool = False) -> LogPlace:
+        shared, state = self._shared, self._shared.state
+        listed = await self._storage.aget(self._places) or []
+        places = [(channel, (component, prop)) for channel, component, prop in listed]
         values = await self._storage.aget_many([self._key(*each) for each in places])
-        for channel, place in places:
-            if (value := values.get(self._key(channel, place))) is not None:
-                json, version, absent = value
-                shared.state.put(channel, place, Held(json.encode(), version, absent))
-        shared.state.version = index["version"]
-        shared.state.begun = {(name, channel) for name, channel in index["begun"]}
+        held = [
+            (*each, Held(value[0].encode(), value[1], value[2]))
+            for each in places
+            if (value := values.get(self._key(*each))) is not None
+        ]
+        if not starting:
+            held += self._gone(places, index["version"])
+        state.replace(held, index["version"])
+        state.begun = {(name, channel) for name, channel, _ in index["begun"]}
+        state.open = {(name, channel) for name, channel, is_open in index["begun"] if is_open}
         shared.epoch = index["epoch"]
-        return LogPlace(index["seq"], index["batches"], index["leader"], index["term"])
+        self._saved, self._listed = index["version"], len(listed)
+        return LogPlace(index["seq"], index["batches"], index["leader"], index["term"], index["since"])
 
-    async def _agree_on_epoch(self) -> None:
-        """Name this history as the other processes do that start at the same time."""
-        key = f"{self._prefix}:epoch"
-        while await self._storage.aacquire(key, self._shared.process, _RESCUE_SECONDS) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        try:
-            epoch = await self._storage.aget(key)
-            if epoch is None:
-                epoch = self._shared.epoch
-                await self._storage.aset(key, epoch)
-            self._shared.epoch = epoch
-        finally:
-            await self._storage.arelease(key, self._shared.process)
+    def _gone(self, places: Iterable[tuple[Channel, Place]], version: int) -> Iterable[tuple[Channel, Place, Held]]:
+        """What this process holds and the other history does not: tabs show again what the layouts say."""
+        known = set(places)
+        for channel, place, _ in self._shared.state.items():
+            if (channel, place) not in known:
+                json = self._shared.defaults.get(place) or b"null"
+                yield channel, place, Held(json, version, absent=True)
+
+    # Histories.
 
     async def recover(self, lost: LogPlace) -> LogPlace:
         """Find the way back to the log: by what another process has written, or by what this one knows.
@@ -128,30 +167,51 @@ class Snapshots:
         Returns:
             From where to read on.
         """
-        rescue = f"{self._prefix}:rescue"
         while True:
             index = await self._storage.aget(self._index)
-            if index is not None and (index["seq"] > lost.seq or index["epoch"] != self._shared.epoch):
+            if index is not None and self._is_ahead(index, lost):
                 return await self._take(index)
-            # It is lost, or from before the storage was started again.
-            if await self._storage.aacquire(rescue, self._shared.process, _RESCUE_SECONDS) is not None:
+            # It is lost, from before the storage was started again, or of who has begun with nothing.
+            if await self._begins():
                 return await self._rescue(lost)
             await asyncio.sleep(0.1 + secrets.randbelow(100) / 1000)
 
-    async def _rescue(self, lost: LogPlace) -> LogPlace:
-        """Write down anew what this process knows, as a history of its own, to which the other processes change over.
+    async def other(self, lost: LogPlace) -> LogPlace | None:
+        """Look for another history, of which a message was read. None when this one is the later one.
 
-        All that the log still holds is read again: what was folded is told by its batches.
+        Args:
+            lost: How far this one has been folded.
         """
-        shared = self._shared
-        shared.state.version += _AHEAD
-        shared.epoch = secrets.token_hex(8)
-        self._saved = -1
-        place = replace(lost, seq=0)
-        await self._storage.aset(f"{self._prefix}:epoch", shared.epoch)
-        await self.save(place)
+        index = await self._storage.aget(self._index)
+        if index is None or index["epoch"] == self._shared.epoch:
+            return None
+        if self._is_ahead(index, lost):
+            return await self._take(index)
+        return await self._rescue(lost) if await self._begins() else None
+
+    def _is_ahead(self, index: dict[str, Any], lost: LogPlace) -> bool:
+        if index["epoch"] == self._shared.epoch:
+            return bool(index["seq"] > lost.seq)
+        return bool(index["version"] > self._shared.state.version)
+
+    async def _begins(self) -> bool:
+        """Whether this process may begin a history; one may."""
+        return await self._storage.aacquire(self._beginning, self._shared.process, _BEGINNING_SECONDS) is not None
+
+    async def _rescue(self, lost: LogPlace) -> LogPlace:
+        """Write down anew what this process knows, as the history to which the other processes change over."""
+        # A message makes sure that the log itself has begun anew, if it is to, and says where.
+        message = {"process": self._shared.process, "batch": 0, "epoch": self._shared.epoch, "entries": "[]"}
+        place = replace(lost, seq=await self._storage.apublish(self._topic, message))
+        self._shared.state.version += _AHEAD
+        await self._begin(place)
         return place
 
+    async def _begin(self, place: LogPlace) -> None:
+        self._shared.epoch = secrets.token_hex(8)
+        self._saved = self._listed = -1
+        version, places, values = self._changes(place)
+        await self._write(version, places, values | {self._epoch: self._shared.epoch})
+
     def _key(self, channel: Channel, place: Place) -> str:
-        component, prop = place
-        return f"{self._prefix}:value:{channel or ''}|{component}|{prop}"
+        return f"{self._prefix}:value:{orjson.dumps([channel, *place]).decode()}"

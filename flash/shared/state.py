@@ -126,11 +126,13 @@ class State:
             version: What they are the state of.
         """
         channels: dict[Channel, dict[str, dict[str, Held]]] = {}
-        places = 0
+        places, patches = 0, set()
         for channel, (component, prop), each in held:
             channels.setdefault(channel, {}).setdefault(component, {})[prop] = each
             places += 1
-        self._channels, self._places, self.version = channels, places, version
+            if each.is_patch:
+                patches.add((channel, (component, prop)))
+        self._channels, self._places, self._patches, self.version = channels, places, patches, version
         self.begun, self.open = set(), set()
 
     def changed(self, channel: Channel, place: Place, json: bytes, version: int, base: bytes | None = None) -> Held:
