@@ -262,8 +262,7 @@ class Connection:
             return
         self.outbox.put(message)
         if self.state is State.AWAY:
-            # One that has just arrived gets its link in the same turn, and all that there is for it.
-            if self.away_since and self.outbox.over:
+            if not self._arrives and self.outbox.over:
                 self._give_up()
         elif len(self.outbox) > 1 and self.outbox.waiting_bytes > self._most_waiting:
             logger.warning("The client %s reads too slowly: %d bytes wait.", self.client.id, self.outbox.waiting_bytes)
@@ -272,6 +271,11 @@ class Connection:
             self._wake()
         if self.live.ledger.bytes > self.live.settings.all_waiting_bytes:
             self.live.make_room()
+
+    @property
+    def _arrives(self) -> bool:
+        """Whether it has just arrived: it gets its link in the same turn, and all that there is for it."""
+        return self.away and not self.away_since
 
     @property
     def _most_waiting(self) -> int:
@@ -348,7 +352,7 @@ class Connection:
         """Drop what is kept for a client, which is away or reads too slowly: all clients together keep too much."""
         if self._sending and self.outbox:
             self.close(CloseCode.SLOW)
-        if self.away and not self.outbox.lost:
+        if self.away and not self._arrives and not self.outbox.lost:
             self._give_up()
 
     # Room.
