@@ -70,18 +70,20 @@ class SharedTabs:
 
     def set(self, channel: Channel, place: Place, held: Held, update: bytes, origin: str | None) -> None:
         """Send a new value to the tabs of a channel, but not to the one that has made it."""
+        if not self._live.has_loop:
+            return  # There is no tab.
         if is_patch_json(update):
             self._flush()  # What it changes must have arrived.
             self._values[channel, place] = held, update, origin
             self._flush()
             return
         self._values[channel, place] = held, update, origin
-        self._soon()
+        self._flush_at(self._due_at((channel, place)))
 
     def placed(self, client_id: str, place: Place, number: int, version: int) -> None:
         """Tell a tab which version its change has got; 0: none, it was refused."""
         self._placed[client_id, place] = number, version
-        self._soon()
+        self._flush_at(self._live.loop.time())
 
     def refresh(self, client: Client, values: dict[Place, Held]) -> None:
         """Send values to one tab, behind what was to be sent before."""
@@ -123,19 +125,13 @@ class SharedTabs:
 
     # Sending.
 
-    def _soon(self) -> None:
-        """Have what is due be sent, in the loop's next turn or when its time has come."""
-        if not self._live.has_loop:
-            self._values.clear()  # There is no tab.
-            self._placed.clear()
-            return
-        loop = self._live.loop
-        due = loop.time() if self._placed else min(self._due_at(each) for each in self._values)
+    def _flush_at(self, due: float) -> None:
+        """Have what is due then be sent: in the loop's next turn, or when the time has come."""
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = loop.call_at(due, self._flush_due)
+        self._timer = self._live.loop.call_at(due, self._flush_due)
 
     def _due_at(self, key: tuple[Channel, Place]) -> float:
         """When a value may be sent: a while after the one before it, the longer the more tabs there are."""
@@ -147,7 +143,7 @@ class SharedTabs:
         now = self._live.loop.time()
         self._flush([key for key in self._values if self._due_at(key) <= now])
         if self._values:
-            self._soon()
+            self._flush_at(min(map(self._due_at, self._values)))
 
     def _flush(self, due: Iterable[tuple[Channel, Place]] | None = None) -> None:
         """Send what has been gathered: of some places, or all."""
@@ -155,7 +151,7 @@ class SharedTabs:
         values = {key: self._values.pop(key) for key in keys}
         placed, self._placed = self._placed, {}
         if not self._live.has_loop:
-            return
+            return  # There is no tab, and never was.
         now = self._live.loop.time()
         if len(self._sent_at) > _MOST_REMEMBERED:
             self._sent_at = {key: at for key, at in self._sent_at.items() if at > now - _LONGEST_GATHERING}
@@ -210,12 +206,16 @@ class SharedTabs:
         self._catch_up(client, channels, self._version_in(state, channels))
 
     def _send_defaults(self, client: Client, channels: tuple[Channel, ...]) -> None:
-        """Send a tab what the layouts say of the properties that nobody has changed."""
+        """Send a tab what the layouts say of the shared properties that nobody has changed."""
         shared = self._shared
         version = max(1, shared.state.version)  # A page takes none that is not above 0.
         for component, props in shared.defaults.by_component().items():
             held = shared.state.of_component(channels, component)
-            values = {prop: (Held(json, version), json) for prop, json in props.items() if prop not in held}
+            values = {
+                prop: (Held(json, version), json)
+                for prop, json in props.items()
+                if prop not in held and shared.graph.is_shared((component, prop))
+            }
             if values:
                 self._send(client, self._update(component, values))
 
