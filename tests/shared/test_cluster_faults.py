@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from flash.storage import RedisStorage, SharedStorageError
 
 from ..apps import SEPARATE, run
 from ..live.asgi import eventually, in_process
+from ..live.sites import Network
+from ..server.run_programs import started
 from ..storage.servers import RedisServer
 from .page import SharedPage, pages_of
 from .test_cluster import Cluster, Process, Seen, cluster_of, shows, slider
@@ -478,3 +482,86 @@ def test_an_entry_of_a_newer_release_keeps_nothing_else_out(redis_url: str, capl
             assert "not understood" in caplog.text
 
     run(scenario)
+
+
+PROGRAM = """
+import os
+from flash import Flash, Input, Output, callback_shared, dcc, html
+from flash.shared import cluster
+
+cluster._LEASE_SECONDS = 2.0
+cluster._LEASE_INTERVAL = 0.2
+
+app = Flash(__name__, assets_folder="no-assets", pages_folder="", use_pages=False, live=True)
+app.layout = html.Div([dcc.Slider(0, 100, value=5, id="slider"), html.Div(id="text"), html.Div(id="process")])
+
+@app.callback(Output("process", "children"), Input("ask", "value"), websocket=True)
+async def process(value):
+    return [os.getpid(), app.flash_shared.log.leads]
+
+@callback_shared(Output("text", "children"), Input("slider", "value"))
+async def show(value):
+    with open("seen", "a") as seen:
+        print(value, file=seen)
+    return f"at {value}"
+
+if __name__ == "__main__":
+    app.run(bind="127.0.0.1:0", workers=2)
+"""
+
+
+async def pages_of_workers(site: Network, stack: AsyncExitStack) -> list[tuple[SharedPage, int]]:
+    """A page of the worker that leads and one of another, with their process ids."""
+    met: dict[bool, tuple[SharedPage, int]] = {}
+    for _ in range(200):
+        page = await SharedPage(site).load()
+        await page.open()
+        stack.push_async_callback(page.leave)
+        process, leads = await page.call("process.children", {"ask.value": 1})
+        met.setdefault(leads, (page, process))
+        if len(met) == 2:
+            return [met[True], met[False]]
+    raise AssertionError(f"200 pages have met {met}")
+
+
+async def change_until_it_runs(page: SharedPage, values: Iterator[int]) -> int:
+    """Change the slider until another process has taken the lead: what comes before is lost, and the page is told."""
+    for value in values:
+        (request,) = await page.change("slider.value", value, "text.children")
+        await page.until(lambda request=request: request.done)
+        if request.status == "ok":
+            await page.until(lambda value=value: shows(page, value))
+            return value
+        assert "Error id" in request.answers[0]["message"]
+    raise AssertionError("None of the changes was run.")
+
+
+def test_a_worker_that_stood_still_and_one_that_was_killed(tmp_path: Path, redis_url: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+
+    async def scenario(site: Network) -> None:
+        values = iter(range(10, 90))
+        async with AsyncExitStack() as stack:
+            (a, leader), (b, other) = await pages_of_workers(site, stack)
+            await a.change("slider.value", 9, "text.children")
+            await b.until(lambda: shows(b, 9))
+            os.kill(leader, signal.SIGSTOP)
+            (queued,) = await a.change("slider.value", 8, "text.children")
+            value = await change_until_it_runs(b, values)
+            os.kill(leader, signal.SIGCONT)
+            # What its page has asked meanwhile is run by the one that leads now, behind what that has run.
+            await a.until(lambda: queued.done)
+            assert queued.status == "ok"
+            for page in (a, b):
+                await page.until(lambda page=page: shows(page, 8))
+            await a.change("slider.value", value + 100, "text.children")
+            await b.until(lambda: shows(b, value + 100))
+            os.kill(other, signal.SIGKILL)
+            value = await change_until_it_runs(a, values)
+            seen = [int(line) for line in (tmp_path / "seen").read_text().split()]
+            assert seen[-1] == value and len(seen) == len(set(seen)), seen
+
+    with started(["program.py"], tmp_path, FLASH_REDIS_URL=redis_url, DASH_SHARED_STORAGE="") as running:
+        host, port = running.address(times=2)
+        run(partial(scenario, Network(f"http://{host}:{port}/")))
+        running.ends_after(signal.SIGTERM)
