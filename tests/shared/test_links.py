@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from flash import Flash, Input, Output, ctx
+from flash import Flash, Input, Output, State, ctx, dcc
 
 from ..apps import run
 from ..live.asgi import eventually, in_process, live_app
@@ -144,6 +144,29 @@ def test_after_a_gap_all_values_come_again() -> None:
             await b.until(lambda: b.value(TEXT) == "at 4")
             await a.settled()
             assert begun == [2, 8, 4]
+
+    run(scenario)
+
+
+def test_after_a_gap_the_state_may_be_another_and_what_is_the_page_s_own_stays() -> None:
+    """A server that was started anew knows nothing of what was shared before."""
+
+    async def scenario() -> None:
+        app = live_app(resume_seconds=0.05)
+        app.layout = app_with(slider(), dcc.Input(id="own", value="of the layout"), "text").layout
+
+        @app.callback_shared(Output("text", "children"), Input("slider", "value"), State("own", "value"), **QUIET)
+        async def show(value: int, own: str) -> str:
+            return f"{own}: {value}"
+
+        async with in_process(app) as site, pages_of(site, 1) as (a,):
+            a.values["own", "value"] = "typed"
+            a.values["slider", "value"] = 8  # Shared with a server that is no more.
+            await a.cut()
+            await eventually(lambda: not len(app.clients))
+            assert not (await a.resume())["recovered"]
+            await a.until(lambda: a.value("slider.value") == 5)
+            assert a.value("own.value") == "typed"
 
     run(scenario)
 
