@@ -6,9 +6,9 @@ import asyncio
 import contextvars
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dash.exceptions import PreventUpdate
 
@@ -56,11 +56,14 @@ class Asks:
         self._requests = itertools.count(1)
         #: The last change of each tab that has been taken in, by place.
         self._taken: dict[str, dict[Place, int]] = {}
+        #: What is being asked whether it may be, by tab.
+        self._asking: dict[str, set[asyncio.Task[asyncio.Future[Outcome] | None]]] = {}
 
     def begin(self) -> None:
         """Serve on a new loop."""
         self._gates = Lanes()
         self._asked.clear()
+        self._asking.clear()
 
     async def answer(self, call: Call) -> bytes:
         """Take in what a tab has changed, have the callback run, and answer the tab.
@@ -72,8 +75,7 @@ class Asks:
         callback = self._shared.graph.callbacks[call.declaration.callback_id]
         client: Client = call.context.client
         if self._shared.authorizers:
-            # One after the other for each tab: who is asked may take time, and the order of the changes must hold.
-            asked = await self._gates.run(client.id, lambda: self._authorized(call, callback, client))
+            asked = await self._surely(client, self._gated(call, callback, client))
         else:
             asked = self._take(call, callback, client)
         if asked is None:
@@ -83,6 +85,30 @@ class Asks:
             raise CallbackFailed(outcome.error)
         # A live tab gets the outputs as all others do.
         return NO_UPDATE if client.live else response_of(outcome.values)
+
+    async def _gated(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
+        """Take in a change if the tab may. One after the other for each tab: their order must hold."""
+        return await self._gates.run(client.id, lambda: self._authorized(call, callback, client))
+
+    async def _surely(
+        self, client: Client, work: Coroutine[Any, Any, asyncio.Future[Outcome] | None]
+    ) -> asyncio.Future[Outcome] | None:
+        """Do what is to be done for a tab also when it leaves meanwhile: some callbacks have its change already."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._asking.setdefault(client.id, set()).add(task)
+        task.add_done_callback(lambda done: self._has_asked(client, done))
+        await asyncio.wait({task})
+        return task.result()
+
+    def _has_asked(self, client: Client, task: asyncio.Task[asyncio.Future[Outcome] | None]) -> None:
+        if not task.cancelled():
+            task.exception()  # Nobody may be left who looks at it.
+        asking = self._asking.get(client.id, set())
+        asking.discard(task)
+        if not asking:
+            self._asking.pop(client.id, None)
+            if client.gone:
+                self.forget(client.id)
 
     async def _authorized(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
         may = False
@@ -164,8 +190,17 @@ class Asks:
                 yield Value(*place, dumps(sent[place]))
 
     def forget(self, client_id: str) -> None:
-        """A tab is gone."""
-        self._taken.pop(client_id, None)
+        """A tab is gone. What it has asked before is still taken in."""
+        if client_id not in self._asking:
+            self._taken.pop(client_id, None)
+
+    async def close(self) -> None:
+        """Ask no more whether tabs may do what they have asked for."""
+        tasks = [task for asking in self._asking.values() for task in asking]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     # What the log says of them.
 

@@ -157,6 +157,7 @@ class Shared:
         """Let what runs come to its end."""
         if self._loop is asyncio.get_running_loop():
             await self.log.resign()
+            await self.asks.close()
             await self.runs.close()
             await self.log.close()
         self._closed, self._joined = True, False

@@ -11,7 +11,7 @@ import pytest
 from flash import Flash, Input, Output
 
 from ..apps import body, run
-from ..live.asgi import in_process
+from ..live.asgi import eventually, in_process
 from ..live.tab import DashWorker
 from .declaring import app_with, listen, slider, slider_app
 from .page import SharedPage, pages_of
@@ -249,5 +249,43 @@ def test_what_the_server_begins_itself_is_not_asked_for() -> None:
             app.push_mods({"slider": {"value": 6}})
             await a.until(lambda: a.value("end.children") == "at at 6")
             assert asked == [] and seen == [5, 6]
+
+    run(scenario)
+
+
+def test_a_page_that_leaves_while_it_is_asked_leaves_no_change_half_done() -> None:
+    """Two callbacks listen: the first has the change already, and all pages show it."""
+
+    async def scenario() -> None:
+        app, seen = app_with(slider(), "text", "more"), []
+        asked, gate = [], asyncio.Event()
+
+        @app.callback_shared(Output("text", "children"), Input("slider", "value"), **QUIET)
+        async def text(value: int) -> str:
+            return f"at {value}"
+
+        @app.callback_shared(Output("more", "children"), Input("slider", "value"), **QUIET)
+        async def more(value: int) -> str:
+            seen.append(value)
+            return f"more {value}"
+
+        @app.callback_authorize_output
+        async def may(client: Any, output_id: str | None) -> bool:
+            asked.append(output_id)
+            if output_id == "more.children":
+                await gate.wait()
+            return True
+
+        async with in_process(app) as site, pages_of(site, 1) as (b,):
+            a = await SharedPage(site).load()
+            await a.open()
+            await a.change("slider.value", 8, TEXT, "more.children")
+            await b.until(lambda: asked == [TEXT, "more.children"] and b.value(TEXT) == "at 8")
+            await a.leave()
+            await eventually(lambda: len(app.clients) == 1)
+            gate.set()
+            await b.until(lambda: b.value("more.children") == "more 8")
+            assert seen == [8] and b.pushed("slider.value") == [8]
+            assert set(app.flash_shared.asks._taken) <= {b.client}
 
     run(scenario)
