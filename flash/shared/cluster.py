@@ -156,10 +156,12 @@ class StoredLog:
         self._held_until = float("-inf")
 
     async def _end_tasks(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        tasks, self._tasks = set(self._tasks), []
+        while tasks:
+            # What a storage does may take a cancellation for a timeout of its own.
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.1)
 
     async def _endlessly(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Go on with one of the log's tasks whatever fails, at longer and longer intervals."""
