@@ -39,7 +39,7 @@
     }
 
     function mappedList(list, change) {
-        if (typeof list[0] === "number") {
+        if (list.every(item => typeof item === "number")) {
             // The data of figures, which is long, and holds no component.
             return list;
         }

@@ -333,6 +333,15 @@ test("shared trees go by the carrier, with newer values in them", async () => {
     assert.deepEqual(shown.props.children.map(item => item.props && item.props.value), [5, undefined, 4]);
 });
 
+test("newer values are laid into a component that a number stands before", async () => {
+    const {dash, say} = await page();
+    await say(sharedProps("slider", {value: 5}, 9));
+    await say(sharedProps("box", {children: [1, tree("slider", {value: 4})]}, 7, {components: true, state: 7}));
+    const [entry] = dash.log.filter(({how}) => how === "tree");
+    const [, {children: shown}] = entry.set;
+    assert.equal(shown[1].props.value, 5);
+});
+
 test("a tree's values are echoes when the renderer asks for callbacks inside it", async () => {
     const {dash, say, sent, clock} = await page([{output: "text.children", inputs: [["late", "value"]]}]);
     await say({...setProps("box", {children: tree("late", {value: 4})}, true), state: 3});
