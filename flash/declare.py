@@ -164,8 +164,8 @@ def _without_none(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[
 def _refuse_served_generator(func: Any, shared: bool, asked: Any) -> None:
     if shared:
         raise ConfigurationError(
-            f"{_name(func)} is a generator, and a shared callback returns once. Return the value, and push what comes "
-            "before it with app.push_mods."
+            f"{_name(func)} is a generator, and a shared callback returns once. Return the value, and show what comes "
+            "before it with set_props."
         )
     if asked is not None:
         raise ConfigurationError(

@@ -13,9 +13,6 @@ from .state import Channel, State
 if TYPE_CHECKING:
     from ..live.clients import Client
 
-
-logger = logging.getLogger("flash")
-
 logger = logging.getLogger("flash")
 
 
