@@ -162,12 +162,18 @@ class Runs:
     def begin_initial(self, initial: Initial) -> None:
         """Run callbacks for the first time."""
         cascade = Cascade(initial.channel, None)
-        running = [run.instance for run in self._running.values() if run.cascade.channel == initial.channel]
+        # What runs gives the value, unless all has been reset since.
+        runs = [run for run in self._running.values() if (run.instance, initial.channel) in self._covered]
+        running = [run.instance for run in runs if run.cascade.channel == initial.channel]
         for callback_id, match in initial.runs:
             instance = callback_id, tuple((name, value) for name, value in match)
             if callback_id in self.graph.callbacks and instance not in running:
                 cascade.add(instance, [])
         self._advance(cascade)
+
+    def reset(self) -> None:
+        """All shared values are forgotten: what runs now has seen values that are no more."""
+        self._covered.clear()
 
     def _add_listeners(self, cascade: Cascade, places: Iterable[Place], source: str | None = None) -> None:
         for place in places:

@@ -287,6 +287,7 @@ class Shared:
             self.tabs.set(channel, place, held, held.json, None)
         self.state.begun.clear()
         self.state.open.clear()
+        self.runs.reset()
         self._look()
 
     def _look(self) -> None:

@@ -197,6 +197,29 @@ def test_a_failing_first_run_wedges_nothing(caplog: pytest.LogCaptureFixture) ->
     assert "no device" in caplog.text
 
 
+def test_reset_while_a_change_runs_ends_with_what_the_defaults_come_to() -> None:
+    async def scenario() -> None:
+        app, seen, gate = app_with(slider(), "text"), [], asyncio.Event()
+
+        @app.callback_shared(Output("text", "children"), Input("slider", "value"))
+        async def show(value: int) -> str:
+            seen.append(value)
+            if value == 8:
+                await gate.wait()
+            return f"at {value}"
+
+        async with in_process(app) as site, pages_of(site, 1) as (a,):
+            await a.until(lambda: a.value("text.children") == "at 5")
+            await a.change("slider.value", 8, "text.children")
+            await a.until(lambda: seen == [5, 8])
+            app.shared_state.reset()
+            gate.set()
+            await a.until(lambda: seen == [5, 8, 5] and a.value("text.children") == "at 5")
+            assert app.shared_state["text", "children"] == "at 5"
+
+    run(scenario)
+
+
 def test_reset_shows_the_defaults_and_runs_it_again() -> None:
     async def scenario() -> None:
         app, seen = slider_app()
