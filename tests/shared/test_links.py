@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from flash import Flash, Input, Output, State, ctx, dcc
 
 from ..apps import run
@@ -167,6 +169,32 @@ def test_after_a_gap_the_state_may_be_another_and_what_is_the_page_s_own_stays()
             assert not (await a.resume())["recovered"]
             await a.until(lambda: a.value("slider.value") == 5)
             assert a.value("own.value") == "typed"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("live", "size"), [({}, 2_000_000), ({"all_waiting_bytes": 20_000}, 30_000)])
+def test_a_page_that_arrives_gets_all_that_there_is_for_it(live: dict[str, Any], size: int) -> None:
+    """More than the resume window of one page holds, or than is kept for all pages together."""
+
+    async def scenario() -> None:
+        app = live_app(**live)
+        app.layout = app_with(slider(), "text").layout
+
+        @app.callback_shared(Output("text", "children"), Input("slider", "value"))
+        async def show(value: Any) -> str:
+            return str(len(str(value)))
+
+        async with in_process(app) as site, pages_of(site, 1) as (a,):
+            b = await SharedPage(site).load()
+            await a.change("slider.value", "x" * size, TEXT)
+            await a.settled()
+            await b.open()
+            await b.until(lambda: b.value(TEXT) == str(size))
+            await b.change("slider.value", 3, TEXT)
+            await b.settled()
+            await a.until(lambda: (a.value("slider.value"), a.value(TEXT)) == (3, "1"))
+            await b.leave()
 
     run(scenario)
 
