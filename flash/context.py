@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ class Requester:
         origin: The page's origin.
         websocket: What ``ctx.websocket`` is.
         changes: The page's numbers of its changes of shared properties, by ``id.property``.
+        elsewhere: The shared callbacks that listen to them too and that the page cannot ask for.
     """
 
     client: Client
@@ -37,6 +38,7 @@ class Requester:
     origin: str | None = None
     websocket: Any = None
     changes: dict[str, int] | None = None
+    elsewhere: Sequence[str] = ()
 
 
 class CallbackContext(_dash.CallbackContext):

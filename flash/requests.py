@@ -39,6 +39,11 @@ class Call:
         """The page's numbers of its changes, by ``id.property``, as Flash's client gives them."""
         return self.requester.changes if self.requester is not None else None
 
+    @property
+    def elsewhere(self) -> list[str]:
+        """The shared callbacks that listen to these changes and that the page cannot ask for."""
+        return list(self.requester.elsewhere) if self.requester is not None else []
+
 
 def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
     """Hold a callback request against the declarations of an app. See :meth:`flash.dispatch.Dispatcher.read`."""

@@ -40,6 +40,9 @@ Name = Annotated[str, msgspec.Meta(max_length=256)]
 #: A signed ticket.
 TicketText = Annotated[str, msgspec.Meta(max_length=8192)]
 
+#: Ids of callbacks.
+CallbackNames = Annotated[list[str], msgspec.Meta(max_length=1000)]
+
 #: What a page was told of the shared state that its layout holds.
 StateText = Annotated[str, msgspec.Meta(max_length=256)]
 
@@ -88,6 +91,7 @@ class CallbackRequest(ClientMessage, tag="callback_request"):
     payload: dict[str, Any]
     rendererId: Name = ""
     changes: dict[str, int] | None = None
+    elsewhere: CallbackNames | None = None
 
 
 class GetPropsResponse(ClientMessage, tag="get_props_response"):

@@ -140,6 +140,7 @@ class Requests:
             origin=handshake.origin,
             websocket=LiveCallback(connection),
             changes=request.changes,
+            elsewhere=request.elsewhere or (),
         )
         output = request.payload.get("output")
         if isinstance(output, str) and not app.allowed_live(output):

@@ -152,7 +152,7 @@ class Asks:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._asked[request] = Asked(call, contextvars.copy_context(), outcome)
         outcome.add_done_callback(lambda _: self._asked.pop(request, None))
-        self._shared.append(Change(channel, values, asker, call.body))
+        self._shared.append(Change(channel, values, asker, call.body, call.elsewhere))
         return outcome
 
     def _numbers(self, call: Call, callback: SharedCallback) -> dict[str, int]:

@@ -64,12 +64,14 @@ class Change(Entry, tag="change"):
         values: The values.
         asker: The tab; None when code has pushed.
         body: The tab's request, for the process that runs the callback; None when all that listen are to run.
+        elsewhere: The callbacks that listen too and that the tab cannot ask for: their components are on other pages.
     """
 
     channel: Channel
     values: list[Value]
     asker: Asker | None = None
     body: dict[str, Any] | None = None
+    elsewhere: list[str] = []
 
 
 class Outcome(Entry, tag="outcome"):

@@ -79,6 +79,11 @@ class Cascade:
         """Have a callback run because of some places."""
         self.due.setdefault(instance, Due()).changed.update(dict.fromkeys(places))
 
+    def asks_for(self, instance: Instance) -> bool:
+        """Whether the tab itself has asked for a callback that is still to run."""
+        due = self.due.get(instance)
+        return due is not None and due.body is not None
+
     def ready(self, graph: Graph) -> Instance | None:
         """An instance that may begin: nothing that is left can change its inputs."""
         left = {callback_id for callback_id, _ in (*self.due, *self.running)}
@@ -150,6 +155,7 @@ class Runs:
             cascade.due[instance] = Due(
                 body=change.body, asker=change.asker, own=frozenset(value.place for value in change.values)
             )
+            self._add_listeners(cascade, [value.place for value in change.values], only=frozenset(change.elsewhere))
         self._advance(cascade)
 
     def _is_covered(self, instance: Instance, change: Change) -> bool:
@@ -175,13 +181,27 @@ class Runs:
         """All shared values are forgotten: what runs now has seen values that are no more."""
         self._covered.clear()
 
-    def _add_listeners(self, cascade: Cascade, places: Iterable[Place], source: str | None = None) -> None:
+    def _add_listeners(
+        self,
+        cascade: Cascade,
+        places: Iterable[Place],
+        source: str | None = None,
+        only: frozenset[str] | None = None,
+    ) -> None:
+        """Have run what listens to some places.
+
+        Args:
+            cascade: What it is to be part of.
+            places: The places that have changed.
+            source: The callback that has changed them. Its own outputs do not set it off, as in Dash: a slider and a
+                field that follow each other.
+            only: The callbacks that are meant; None: all.
+        """
         for place in places:
             for callback in self.graph.listeners(place):
-                wanted = callback.listens_to(place)
-                # Its own output, as in Dash: a slider and a field that follow each other.
-                if callback.id != source:
-                    cascade.add((callback.id, match_of(wanted, place[0])), [place])
+                instance = callback.id, match_of(callback.listens_to(place), place[0])
+                if callback.id != source and (only is None or callback.id in only) and not cascade.asks_for(instance):
+                    cascade.add(instance, [place])
 
     def _advance(self, cascade: Cascade) -> None:
         while (instance := cascade.ready(self.graph)) is not None:

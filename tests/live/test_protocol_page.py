@@ -55,6 +55,7 @@ EXAMPLES: dict[str, Any] = {
     "requestId": "r",
     "payload": {},
     "changes": {"a.x": 1},
+    "elsewhere": ["b.y"],
     "state": "epoch.1.digest",
 }
 

@@ -94,18 +94,36 @@ class SharedPage(Tab):
         return [await self.ask(output, {name: value}, {name: self._changes}, **others) for output in outputs]
 
     async def ask(
-        self, output: str, changed: Json, changes: Json | None, inputs: Json | None = None, state: Json | None = None
+        self,
+        output: str,
+        changed: Json,
+        changes: Json | None,
+        inputs: Json | None = None,
+        state: Json | None = None,
+        elsewhere: list[str] | None = None,
     ) -> Request:
-        """Send the request of a shared callback."""
+        """Send the request of a shared callback.
+
+        Args:
+            output: Its output.
+            changed: The inputs that have changed.
+            changes: Their numbers.
+            inputs: Its other inputs.
+            state: Its states.
+            elsewhere: Callbacks that listen too, and that this page cannot ask for.
+        """
         payload = body(output, {**(inputs or {}), **changed}, state)
         payload["changedPropIds"] = list(changed)
-        return await self.send_change(payload, changes)
+        return await self.send_change(payload, changes, elsewhere)
 
-    async def send_change(self, payload: Json, changes: Json | None) -> Request:
+    async def send_change(self, payload: Json, changes: Json | None, elsewhere: list[str] | None = None) -> Request:
         """The same with a body of the test's own."""
         name = f"{self.renderer_id}-{next(self._numbers)}"
         message = {"type": "callback_request", "rendererId": self.renderer_id, "requestId": name, "payload": payload}
-        request = self.requests[name] = Request(message | ({} if changes is None else {"changes": changes}))
+        more = {"changes": changes, "elsewhere": elsewhere}
+        request = self.requests[name] = Request(
+            message | {field: each for field, each in more.items() if each is not None}
+        )
         await self._send_surely(request)
         return request
 

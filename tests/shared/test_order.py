@@ -257,3 +257,34 @@ def test_the_function_gets_the_shared_values_in_place_of_older_ones_in_the_page(
             assert calls == [(5, 9), (1, 9)]
 
     run(scenario)
+
+
+def test_what_listens_on_other_pages_runs_too() -> None:
+    """Dash's renderer asks only for callbacks whose components are all on its page."""
+
+    async def scenario() -> None:
+        app, seen = app_with(slider(), "text", "more"), []
+
+        @app.callback_shared(Output("text", "children"), Input("slider", "value"), prevent_initial_call=True)
+        async def show(value: int) -> str:
+            seen.append(("show", value))
+            return f"at {value}"
+
+        @app.callback_shared(Output("more", "children"), Input("slider", "value"), prevent_initial_call=True)
+        async def show_more(value: int) -> str:
+            seen.append(("more", value))
+            return f"more {value}"
+
+        @app.callback_shared(None, Input("text", "children"))
+        async def other(text: str) -> None:
+            seen.append(("other", text))
+
+        async with in_process(app) as site, pages_of(site, 2) as (a, b):
+            # What does not listen to the slider, or is no callback, is not run by who names it.
+            elsewhere = ["more.children", "text.children", *app.flash_shared.graph.callbacks, "unknown"]
+            await a.change("slider.value", 8, "text.children", elsewhere=elsewhere)
+            await a.settled()
+            await b.until(lambda: (b.value("text.children"), b.value("more.children")) == ("at 8", "more 8"))
+            await eventually(lambda: sorted(seen) == [("more", 8), ("other", "at 8"), ("show", 8)])
+
+    run(scenario)

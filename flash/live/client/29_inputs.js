@@ -11,6 +11,8 @@
             this.plain = new Map();
             /** `{keys, values, property}` of each input whose id has wildcards; those are null. */
             this.patterns = [];
+            /** The callbacks as the renderer knows them, with the ids of their inputs and outputs. */
+            this.declared = [];
             /** Whether it is known which they are. */
             this.known = false;
         }
@@ -28,9 +30,28 @@
             this.known = true;
             this.plain.clear();
             this.patterns = [];
-            dependencies
+            this.declared = dependencies
                 .filter(({output}) => this.callbacks.has(output))
-                .forEach(({inputs}) => inputs.forEach(({id, property}) => this._add(id, property)));
+                .map(({output, inputs}) => ({output, inputs, ids: [...inputs.map(({id}) => id), ...outputIds(output)]}));
+            this.declared.forEach(({inputs}) => inputs.forEach(({id, property}) => this._add(id, property)));
+        }
+
+        /**
+         * The callbacks that listen to a property and that the renderer does not ask for: some of their components are
+         * not on the page.
+         * @param {string} componentId
+         * @param {string} property
+         * @param {function(string): boolean} isHere Whether a component is on the page.
+         * @returns {string[]} Their ids.
+         */
+        elsewhere(componentId, property, isHere) {
+            return this.declared
+                .filter(({inputs, ids}) => {
+                    const wanted = inputs.find(input => input.property === property && matched(input.id, componentId));
+                    const match = wanted && matched(wanted.id, componentId);
+                    return match && !ids.map(id => concrete(id, match)).every(id => id === null || isHere(id));
+                })
+                .map(({output}) => output);
         }
 
         /**
@@ -61,6 +82,39 @@
             this.plain.set(text, (this.plain.get(text) || new Set()).add(property));
         }
     };
+
+    /** What MATCH stands for when an id or a pattern is that of a component; null when it is not. */
+    function matched(id, componentId) {
+        if (!id.startsWith("{") || !componentId.startsWith("{")) {
+            return id === componentId ? {} : null;
+        }
+        const pattern = JSON.parse(id);
+        const found = JSON.parse(componentId);
+        const keys = Object.keys(pattern).sort();
+        const values = keys.map(key => (isWildcard(pattern[key]) ? null : pattern[key]));
+        return isOf({keys, values}, found) ? found : null;
+    }
+
+    /** The component that an id or a pattern names beside another one; null when it may be several, or none. */
+    function concrete(id, match) {
+        if (!id.startsWith("{")) {
+            return id;
+        }
+        const pattern = JSON.parse(id);
+        for (const key of Object.keys(pattern).filter(each => isWildcard(pattern[each]))) {
+            if (pattern[key][0] !== "MATCH" || !(key in match)) {
+                return null;
+            }
+            pattern[key] = match[key];
+        }
+        return live.textOfId(pattern);
+    }
+
+    /** The ids of the outputs in a callback's id: `a.x`, `..a.x...b.y..`, or a hash for none. */
+    function outputIds(output) {
+        const names = output.startsWith("..") && output.endsWith("..") ? output.slice(2, -2).split("...") : [output];
+        return names.filter(name => name.includes(".")).map(name => name.slice(0, name.lastIndexOf(".")).replace(/\\\./g, "."));
+    }
 
     /** A wildcard is written as a list of its name. */
     function isWildcard(value) {

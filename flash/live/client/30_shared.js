@@ -74,7 +74,12 @@
                     changes[text] = number;
                 }
             }
-            return changed.length > 0 ? {...request, changes} : null;
+            if (changed.length === 0) {
+                return null;
+            }
+            const isHere = id => this.renderer.find(id) !== null;
+            const elsewhere = changed.flatMap(({place}) => this.inputs.elsewhere(place.componentId, place.property, isHere));
+            return {...request, changes, ...(elsewhere.length > 0 ? {elsewhere: [...new Set(elsewhere)]} : {})};
         }
 
         /**

@@ -544,3 +544,30 @@ test("a wildcard is for ids with its keys and no others", async () => {
     const {shared} = await page([callback], {[texts[0]]: {value: 1}, [texts[1]]: {value: 1}});
     assert.deepEqual(texts.map(text => [...shared.inputs.of(text)]), [["value"], []]);
 });
+
+test("a change names what listens to it and has components that are not on the page", async () => {
+    const callbacks = [
+        SLIDER,
+        {output: "..far.children...count.children..", inputs: [["slider", "value"]]},
+        {output: "near.children", inputs: [["slider", "value"], ["gone", "value"]]},
+        {output: "a hash of one without output", inputs: [["slider", "value"]]},
+        {output: "other.children", inputs: [["button", "n_clicks"]]},
+    ];
+    const {change, window} = await page(callbacks, {...LAYOUT, near: {}});
+    await change("slider", {value: 4});
+    const [{elsewhere}] = window.socket.ofType("callback_request").filter(({payload}) => payload.output === SLIDER.output);
+    assert.deepEqual(elsewhere, ["..far.children...count.children..", "near.children"]);
+});
+
+test("with MATCH the components beside the one that has changed are looked for, with ALL none are", async () => {
+    const {live} = require("./fakes.js");
+    const outputs = ['{"index":["MATCH"],"type":"text"}.children', '{"index":["ALL"],"type":"text"}.children'];
+    const inputs = new live.Inputs(outputs);
+    const slider = {id: '{"index":["MATCH"],"type":"slider"}', property: "value"};
+    inputs.learn(outputs.map(output => ({output, inputs: [slider]})));
+    const asked = [];
+    const isHere = id => asked.push(id) && id.includes("slider");
+    assert.deepEqual(inputs.elsewhere('{"index":7,"type":"slider"}', "value", isHere), [outputs[0]]);
+    assert.ok(asked.includes('{"index":7,"type":"text"}'));
+    assert.deepEqual(inputs.elsewhere('{"index":7,"type":"slider"}', "other", isHere), []);
+});
