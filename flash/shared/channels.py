@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..exceptions import CallbackValueError
-from .graph import ChannelFunction, Graph
+from .graph import ChannelFunction, Graph, title_of
 from .state import Channel, State
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Channels:
         name = function(client)
         if name is not None and not isinstance(name, str):
             raise CallbackValueError(
-                f"channel={_title(function)} must return a text, or None for a tab of no group; it returned {name!r}."
+                f"channel={title_of(function)} must return a text, or None for a tab of no group; it returned {name!r}."
             )
         return self.named(function, name)
 
@@ -49,7 +49,7 @@ class Channels:
 
         Tabs for which a function returns None are a group of their own, whose channel has no name.
         """
-        return None if function is None else f"{_title(function)}:{name or ''}"
+        return None if function is None else f"{title_of(function)}:{name or ''}"
 
     def of_client(self, client: Client | None) -> tuple[Channel, ...]:
         """The channels of a tab, that of all tabs first."""
@@ -62,14 +62,14 @@ class Channels:
         try:
             return self.of(function, client)
         except Exception:
-            logger.exception("channel=%s failed for %r, which sees what all tabs share.", _title(function), client)
+            logger.exception("channel=%s failed for %r, which sees what all tabs share.", title_of(function), client)
             return None
 
     def belongs(self, function: ChannelFunction | None, channel: Channel) -> bool:
         """Whether a function may have named a channel."""
         if function is None:
             return channel is None
-        return channel is not None and channel.startswith(f"{_title(function)}:")
+        return channel is not None and channel.startswith(f"{title_of(function)}:")
 
     def all_of(self, function: ChannelFunction | None, state: State, clients: Iterable[Client]) -> list[Channel]:
         """Every channel that a function has named for a tab that is here, or of which values are held."""
@@ -77,8 +77,4 @@ class Channels:
             return [None]
         present = [self._seen_by(function, client) for client in clients]
         held = [channel for channel in state.channels() if self.belongs(function, channel)]
-        return list(dict.fromkeys([self.named(function, None), *present, *held]))
-
-
-def _title(function: Any) -> str:
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
+        return list(dict.fromkeys([*present, *held]))

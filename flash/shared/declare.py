@@ -61,6 +61,10 @@ def declare_shared(
     def declare_function(func: Any) -> Any:
         try:
             decorate(func)
+            if not register.entries[callback_id]["raw_inputs"]:
+                raise ConfigurationError(
+                    f"The shared callback {func.__qualname__} has no Input, and nothing would ever run it. Give it one."
+                )
             keep_channel(register.entries[callback_id]["callback"], channel)
             graph_of(register.entries)
         except ConfigurationError:
@@ -76,9 +80,10 @@ def declare_shared(
 
 
 def _refuse(channel: Any, kwargs: dict[str, Any]) -> None:
-    if channel is not None and (not callable(channel) or is_async(channel)):
+    if channel is not None and (not callable(channel) or is_async(channel) or not hasattr(channel, "__qualname__")):
         raise ConfigurationError(
-            f"channel must be a plain function that gets the client and returns a text or None, not {channel!r}."
+            "channel must be a plain function, made with def, that gets the client and returns a text or None; not "
+            f"{channel!r}."
         )
     if kwargs.get("api_endpoint"):
         raise ConfigurationError(

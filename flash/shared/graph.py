@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from typing import Any
 
 from dash import State
@@ -64,10 +64,6 @@ class SharedCallback:
                 return wanted
         return None
 
-    def leads_to(self, other: SharedCallback) -> bool:
-        """Whether an output of this one is an input of another."""
-        return any(may_meet(output, wanted) for output in self.outputs for wanted in other.inputs)
-
 
 def keep_channel(stored: Callable[..., Any], channel: ChannelFunction | None) -> None:
     """Keep with a callable that Dash stores which tabs share its callback."""
@@ -86,15 +82,14 @@ class Graph:
 
     def __init__(self, callbacks: Iterable[SharedCallback] = ()) -> None:
         self.callbacks = {each.id: each for each in callbacks}
-        self._next = {
-            each.id: [other.id for other in self.callbacks.values() if other is not each and each.leads_to(other)]
-            for each in self.callbacks.values()
-        }
+        self._next = _following(self.callbacks.values())
         _refuse_cycle(self.callbacks, self._next)
         self._reached: dict[str, frozenset[str]] = {}
         self._listeners: dict[Place, list[SharedCallback]] = {}
         self._channels: dict[Place, ChannelFunction | None] = {}
-        _refuse_mixed_channels(self.callbacks.values())
+        if self.channel_functions:
+            _refuse_equal_names(self.channel_functions)
+            _refuse_mixed_channels(self.callbacks.values())
 
     def __bool__(self) -> bool:
         return bool(self.callbacks)
@@ -215,6 +210,44 @@ def _touches(callback: SharedCallback, place: Place) -> bool:
     return any(
         each.component_property == prop and matches(each, component) for each in (*callback.outputs, *callback.inputs)
     )
+
+
+def _following(callbacks: Iterable[SharedCallback]) -> dict[str, list[str]]:
+    """The callbacks that listen to each one's outputs, by its id."""
+    plain: dict[Place, list[str]] = {}
+    patterns: list[tuple[Any, str]] = []
+    for each in callbacks:
+        for wanted in each.inputs:
+            if isinstance(wanted.component_id, str):
+                plain.setdefault((wanted.component_id, wanted.component_property), []).append(each.id)
+            else:
+                patterns.append((wanted, each.id))
+
+    def listeners(output: Any) -> Iterable[str]:
+        if isinstance(output.component_id, str):
+            return plain.get((output.component_id, output.component_property), [])
+        return [name for wanted, name in patterns if may_meet(output, wanted)]
+
+    return {
+        each.id: [name for name in dict.fromkeys(chain.from_iterable(map(listeners, each.outputs))) if name != each.id]
+        for each in callbacks
+    }
+
+
+def title_of(function: ChannelFunction) -> str:
+    """The name by which all processes know a channel function."""
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _refuse_equal_names(functions: Iterable[ChannelFunction]) -> None:
+    titles: set[str] = set()
+    for function in functions:
+        if (title := title_of(function)) in titles:
+            raise ConfigurationError(
+                f"Two channel functions are called {title}, and channels are known by that name. Give each a name of "
+                "its own with def, or give all callbacks the same function."
+            )
+        titles.add(title)
 
 
 def _refuse_cycle(callbacks: dict[str, SharedCallback], following: dict[str, list[str]]) -> None:

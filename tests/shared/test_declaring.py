@@ -8,7 +8,7 @@ import pytest
 from quart.testing.app import LifespanError
 
 import flash
-from flash import Flash, Input, Output, Service, _dash
+from flash import Flash, Input, Output, Service, State, _dash
 from flash.exceptions import ConfigurationError
 
 from ..apps import flash_app, run
@@ -165,3 +165,10 @@ def test_keyword_and_list_forms_of_dash_work() -> None:
             assert calls == [(1, 2), (1, 9)]
 
     run(scenario)
+
+
+def test_one_without_an_input_is_refused() -> None:
+    app = app_with("text", "more")
+    with pytest.raises(ConfigurationError, match="has no Input"):
+        app.callback_shared(Output("text", "children"), State("more", "children"))(lambda more: more)
+    assert TEXT not in app.callback_map
