@@ -39,6 +39,9 @@ _SNAPSHOT_INTERVAL = 1.0
 #: So many messages are kept behind the snapshot, for processes that are a little behind, and so many bytes.
 _KEPT_MESSAGES = 2_000
 _KEPT_BYTES = 64_000_000
+#: So many batches may be written at once, and one more in each of so many seconds: every one costs a round trip.
+_BATCHES_AT_ONCE = 4.0
+_GATHERING_SECONDS = 0.005
 #: The processes whose batches are remembered, the latest.
 _MOST_PROCESSES = 1000
 #: Seconds between two attempts while the storage does not answer.
@@ -72,6 +75,9 @@ class StoredLog:
         """Begin anew: nothing is written, read or led."""
         self._outgoing = Outgoing()
         self._wakes = asyncio.Event()
+        #: How many batches may be written now without gathering, as of a time.
+        self._credit = _BATCHES_AT_ONCE
+        self._credited_at = float("-inf")
         self._reachable = True
         self._dropping = False
         self._caught_up = asyncio.Event()
@@ -194,11 +200,21 @@ class StoredLog:
     async def _write(self) -> None:
         while True:
             # Perhaps an empty batch: when it comes back, all that was there before has been read.
+            await self._gather()
             await self._publish()
             while self._outgoing.is_waiting:
+                await self._gather()
                 await self._publish()
             await self._wakes.wait()
             self._wakes.clear()
+
+    async def _gather(self) -> None:
+        """Wait for a moment when much is written, so that more goes together; a few batches go at once."""
+        now = time.monotonic()
+        self._credit = min(_BATCHES_AT_ONCE, self._credit + (now - self._credited_at) / _GATHERING_SECONDS) - 1
+        self._credited_at = now
+        if self._credit < 0:
+            await asyncio.sleep(-self._credit * _GATHERING_SECONDS)
 
     async def _publish(self) -> None:
         """Write the next batch. When that fails it is written again: under its number it counts once."""

@@ -267,7 +267,8 @@ def serving(kind: str, core: int | None, command: tuple[str, ...]) -> Iterator[S
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=output,
             stderr=output,
-            preexec_fn=None if core is None else (lambda: os.sched_setaffinity(0, {core})),
+            # Not where its parent must be.
+            preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1) if core is None else {core}),
         )
         server = Server(port, process)
         try:
