@@ -247,6 +247,8 @@ class Live:
     @staticmethod
     def query_of(path: str) -> MultiDict[str, str]:
         """The query of a page's address."""
+        if "?" not in path:
+            return MultiDict()
         return MultiDict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
 
     def ticket_missing(self, connection: Connection) -> None:

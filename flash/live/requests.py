@@ -93,6 +93,7 @@ class Requests:
     async def _answer(self, request: protocol.CallbackRequest) -> None:
         frame = await self._run(request)
         await self._connection.live.sending.settled()
+        self._connection.live.shared.answered(self._connection.client)
         self._connection.push(Message(frame))
         self._connection.live.shared.look_again(self._connection.client)
 

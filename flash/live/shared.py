@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("flash")
 
 #: Seconds, for each tab, in which further values of a property are gathered, of which the newest is sent.
-_GATHERING_OF_TAB = 0.0002
+_GATHERING_OF_TAB = 0.0006
 #: They are never gathered for longer.
 _LONGEST_GATHERING = 0.05
+
+#: Seconds in which a tab is told the version of its change at the latest.
+_PLACED_SECONDS = 0.01
 
 #: Of so many properties it is remembered when they were sent.
 _MOST_REMEMBERED = 1000
@@ -36,7 +39,7 @@ _MOST_REMEMBERED = 1000
 class SharedTabs:
     """Sends shared values to the tabs of an app.
 
-    A change goes at once. What comes for the same property right after it is gathered, for 10 ms when there are 50
+    A change goes at once. What comes for the same property right after it is gathered, for 30 ms when there are 50
     tabs, and only the newest value is sent: many tabs that drag would drown each other otherwise.
 
     Args:
@@ -49,7 +52,9 @@ class SharedTabs:
         self._shared = shared
         shared.tabs = self
         self._values: dict[tuple[Channel, Place], tuple[Held, bytes, str | None]] = {}
-        self._placed: dict[tuple[str, Place], tuple[int, int]] = {}
+        #: What tabs are to be told of their changes: number and version, by tab and place.
+        self._placed: dict[str, dict[Place, tuple[int, int]]] = {}
+        self._placed_due = 0.0
         self._sent_at: dict[tuple[Channel, Place], float] = {}
         self._timer: asyncio.TimerHandle | None = None
         #: The channels of each tab when it was last looked.
@@ -82,8 +87,11 @@ class SharedTabs:
 
     def placed(self, client_id: str, place: Place, number: int, version: int) -> None:
         """Tell a tab which version its change has got; 0: none, it was refused."""
-        self._placed[client_id, place] = number, version
-        self._flush_at(self._live.loop.time())
+        if not self._placed:
+            # Soon; but most functions are quick, and then it goes with their answer.
+            self._placed_due = self._live.loop.time() + _PLACED_SECONDS
+        self._placed.setdefault(client_id, {})[place] = number, version
+        self._flush_at(self._placed_due)
 
     def refresh(self, client: Client, values: dict[Place, Held]) -> None:
         """Send values to one tab, behind what was to be sent before."""
@@ -141,24 +149,32 @@ class SharedTabs:
     def _flush_due(self) -> None:
         self._timer = None
         now = self._live.loop.time()
-        self._flush([key for key in self._values if self._due_at(key) <= now])
+        if self._placed and self._placed_due <= now:
+            self._flush_placed()
+        self._flush_values([key for key in self._values if self._due_at(key) <= now])
+        if self._placed:
+            self._flush_at(self._placed_due)
         if self._values:
             self._flush_at(min(map(self._due_at, self._values)))
 
-    def _flush(self, due: Iterable[tuple[Channel, Place]] | None = None) -> None:
-        """Send what has been gathered: of some places, or all."""
-        keys = list(self._values) if due is None else due
-        values = {key: self._values.pop(key) for key in keys}
+    def _flush(self) -> None:
+        """Send all that has been gathered."""
+        self._flush_placed()
+        self._flush_values(list(self._values))
+
+    def _flush_placed(self) -> None:
         placed, self._placed = self._placed, {}
+        for client_id, changes in placed.items():
+            self._send_placed(client_id, changes)
+
+    def _flush_values(self, due: Iterable[tuple[Channel, Place]]) -> None:
+        values = {key: self._values.pop(key) for key in due}
         if not self._live.has_loop:
             return  # There is no tab, and never was.
         now = self._live.loop.time()
         if len(self._sent_at) > _MOST_REMEMBERED:
             self._sent_at = {key: at for key, at in self._sent_at.items() if at > now - _LONGEST_GATHERING}
         self._sent_at.update(dict.fromkeys(values, now))
-        for (client_id, (component, prop)), (number, version) in placed.items():
-            if (client := self._live.clients.get(client_id)) is not None and client._connection is not None:
-                client._connection.push(Message(protocol.changed(component, prop, number, version)))
         groups: dict[tuple[Channel, str], dict[str, tuple[Held, bytes, str | None]]] = {}
         for (channel, (component, prop)), value in values.items():
             groups.setdefault((channel, component), {})[prop] = value
@@ -176,6 +192,18 @@ class SharedTabs:
                 self._send(client, everything)
             elif rest := {prop: (held, json) for prop, (held, json, origin) in props.items() if origin != client.id}:
                 self._send(client, self._update(component, rest))
+
+    def answered(self, client: Client) -> None:
+        """A request of a tab is about to be answered: what it has changed is told before."""
+        if (changes := self._placed.pop(client.id, None)) is not None:
+            self._send_placed(client.id, changes)
+
+    def _send_placed(self, client_id: str, changes: dict[Place, tuple[int, int]]) -> None:
+        client = self._live.clients.get(client_id)
+        if client is None or client._connection is None:
+            return
+        for (component, prop), (number, version) in changes.items():
+            client._connection.push(Message(protocol.changed(component, prop, number, version)))
 
     def _update(self, component: str, props: dict[str, tuple[Held, bytes]]) -> Update:
         patches = frozenset(prop for prop, (_, json) in props.items() if is_patch_json(json))

@@ -137,8 +137,9 @@ class Asks:
     def _take(self, call: Call, callback: SharedCallback, client: Client) -> asyncio.Future[Outcome] | None:
         """Put a tab's change into the log. None when it has changed nothing."""
         channel = self._shared.channels.of(callback.channel, client)
-        numbers = self._numbers(call, callback)
-        values = [*self._numbered(call, client, numbers), *self._unnumbered(call, callback, channel, numbers)]
+        sent = inputs_in(call.body)
+        numbers = _numbers(call, callback, sent)
+        values = [*self._numbered(client, numbers, sent), *self._unnumbered(call, callback, channel, numbers, sent)]
         if not numbers and not values:
             return None
         if self._shared.state.is_full and any(self._shared.state.get(channel, value.place) is None for value in values):
@@ -155,19 +156,9 @@ class Asks:
         self._shared.append(Change(channel, values, asker, call.body, call.elsewhere))
         return outcome
 
-    def _numbers(self, call: Call, callback: SharedCallback) -> dict[str, int]:
-        """The numbers of a tab's changes, of the inputs that have changed."""
-        changed, sent = set(call.body["changedPropIds"]), inputs_in(call.body)
-        return {
-            prop_id: number
-            for prop_id, number in (call.changes or {}).items()
-            if prop_id in changed and (place := place_in(prop_id)) in sent and callback.listens_to(place) is not None
-        }
-
-    def _numbered(self, call: Call, client: Client, numbers: dict[str, int]) -> Iterable[Value]:
+    def _numbered(self, client: Client, numbers: dict[str, int], sent: dict[Place, Any]) -> Iterable[Value]:
         """The values of changes that have not come with another request already."""
         taken = self._taken.setdefault(client.id, {}) if numbers else {}
-        sent = inputs_in(call.body)
         for prop_id, number in numbers.items():
             place = place_in(prop_id)
             if taken.get(place, 0) < number:
@@ -175,10 +166,9 @@ class Asks:
                 yield Value(*place, dumps(sent[place]))
 
     def _unnumbered(
-        self, call: Call, callback: SharedCallback, channel: Channel, numbers: dict[str, int]
+        self, call: Call, callback: SharedCallback, channel: Channel, numbers: dict[str, int], sent: dict[Place, Any]
     ) -> Iterable[Value]:
         """Values without a number, of who is not Flash's client or knows nothing of the place: new if they differ."""
-        sent = inputs_in(call.body)
         for prop_id in call.body["changedPropIds"]:
             place = place_in(prop_id)
             if prop_id in numbers or place not in sent or callback.listens_to(place) is None:
@@ -240,6 +230,16 @@ class Asks:
                 )
                 lost = Outcome("", None, [], error=f"The callback may have been lost. Error id: {error_id}")
                 asked.outcome.set_result(lost)
+
+
+def _numbers(call: Call, callback: SharedCallback, sent: dict[Place, Any]) -> dict[str, int]:
+    """The numbers of a tab's changes, of the inputs that have changed."""
+    changed = set(call.body["changedPropIds"])
+    return {
+        prop_id: number
+        for prop_id, number in (call.changes or {}).items()
+        if prop_id in changed and (place := place_in(prop_id)) in sent and callback.listens_to(place) is not None
+    }
 
 
 def _changed(call: Call) -> list[Place]:
