@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ from .strangers import Stranger
 
 if TYPE_CHECKING:
     from .live import Live
-
-logger = logging.getLogger("flash")
 
 #: Seconds, for each tab, in which further values of a property are gathered, of which the newest is sent.
 _GATHERING_OF_TAB = 0.0006

@@ -37,9 +37,6 @@ class Defaults:
         self._graph = graph
         self._props_of_pattern = {}
 
-    def __getitem__(self, place: Place) -> bytes:
-        return self._values[place]
-
     def get(self, place: Place) -> bytes | None:
         """The JSON of the value that a tree has given to a place; None when none was seen."""
         return self._values.get(place)

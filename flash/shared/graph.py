@@ -133,13 +133,10 @@ class Graph:
         return any(_touches(each, place) for each in self.callbacks.values())
 
     @cached_property
-    def _shared_properties(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for each in self.callbacks.values():
-            for dependency in (*each.outputs, *each.inputs):
-                if isinstance(dependency.component_id, str):
-                    found.setdefault(dependency.component_id, set()).add(dependency.component_property)
-        return found
+    def _shared_properties(self) -> dict[str, frozenset[str]]:
+        return _by_plain_id(
+            each for callback in self.callbacks.values() for each in (*callback.outputs, *callback.inputs)
+        )
 
     @cached_property
     def channel_functions(self) -> list[ChannelFunction]:
@@ -149,11 +146,7 @@ class Graph:
     @cached_property
     def properties(self) -> dict[str, frozenset[str]]:
         """The properties that shared callbacks name, by the text of a plain id."""
-        found: dict[str, set[str]] = {}
-        for dependency in self._dependencies():
-            if isinstance(dependency.component_id, str):
-                found.setdefault(dependency.component_id, set()).add(dependency.component_property)
-        return {component: frozenset(props) for component, props in found.items()}
+        return _by_plain_id(self._dependencies())
 
     @cached_property
     def patterns(self) -> list[Any]:
@@ -199,6 +192,15 @@ def _state_of(entry: dict[str, Any]) -> State:
 
 #: Wildcards as the renderer gets them.
 _WILDCARDS = {str([str(each)]): each for each in WILDCARDS}
+
+
+def _by_plain_id(dependencies: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """The properties of those dependencies that name one component by a text, by that text."""
+    found: dict[str, set[str]] = {}
+    for dependency in dependencies:
+        if isinstance(dependency.component_id, str):
+            found.setdefault(dependency.component_id, set()).add(dependency.component_property)
+    return {component: frozenset(props) for component, props in found.items()}
 
 
 def _flat(outputs: Any) -> tuple[Any, ...]:

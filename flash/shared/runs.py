@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,8 +28,6 @@ from .state import Channel, State
 
 if TYPE_CHECKING:
     from .shared import Shared
-
-logger = logging.getLogger("flash")
 
 #: Of so many instances it is remembered what they have seen.
 _MOST_COVERED = 10_000
