@@ -14,7 +14,7 @@ PACKAGE = Path(flash.__file__).parent
 
 #: From the ground up. A room is a module or a package directly under ``flash``.
 FLOORS = [
-    {"_dash", "_version", "dependencies", "exceptions", "flask_use", "functions"},
+    {"_dash", "_dash_scopes", "_version", "dependencies", "exceptions", "flask_use", "functions"},
     {"encoding", "patches", "pool", "storage"},
     {
         "answers",
@@ -33,7 +33,7 @@ FLOORS = [
     {"shared"},
     {"live", "server"},
     {"app"},
-    {"cli", "components", "testing"},
+    {"cli", "components", "hub", "testing"},
     {"__init__", "__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,1 @@
+"""Many apps on one server, switched on and off while it runs."""

@@ -1,0 +1,45 @@
+"""Who asks, as the hub knows it, and how apps are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+#: The key in the extensions of an ASGI scope under which an app finds who asks. Only ASGI layers can write there.
+EXTENSION = "flash.hub"
+
+#: The role that may do everything on the hub.
+ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks.
+
+    Attributes:
+        name: The user's name; None when unknown.
+        roles: The user's roles.
+    """
+
+    name: str | None = None
+    roles: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody has signed in."""
+        return self.name is not None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this one may do everything on the hub."""
+        return ADMIN in self.roles
+
+    def is_one_of(self, allowed: Iterable[str]) -> bool:
+        """Whether roles, or users written as ``user:ann``, name this visitor. Administrators always are."""
+        return self.is_admin or any(
+            each in self.roles or (self.name is not None and each == f"user:{self.name}") for each in allowed
+        )
+
+
+#: Somebody who has not signed in.
+NOBODY = Visitor()
