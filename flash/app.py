@@ -138,7 +138,7 @@ class Flash(LiveApp):
         name: str = self.config.name
         if name == "__main__":  # One of many: it is told by the name of its file.
             name = Path(getattr(sys.modules[name], "__file__", None) or name).stem
-        return f"{name}{self.config.routes_pathname_prefix}"
+        return f"{name}{self.config.requests_pathname_prefix}"
 
     # Construction.
 

@@ -46,6 +46,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         max_requests: How many of its requests and connections may run at once.
         timeout: Seconds that it has to begin an answer; None for no limit.
         on: Whether it is switched on when the hub first sees it.
+        on_demand: Whether its first request starts it, rather than the hub.
         idle_timeout: Seconds without use after which its process sleeps; None for never.
         start_timeout: Seconds it has to become ready.
         drain_timeout: Seconds running requests have when it is switched off.
@@ -75,6 +76,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_requests: int = 1000
     timeout: float | None = None
     on: bool = True
+    on_demand: bool = False
     idle_timeout: float | None = None
     start_timeout: float = 60.0
     drain_timeout: float = 10.0

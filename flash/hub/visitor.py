@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-#: The key in the extensions of an ASGI scope under which an app finds who asks. Only ASGI layers can write there.
-EXTENSION = "flash.hub"
+from ..live.guard import HUB_EXTENSION
+
+#: The key in the extensions of an ASGI scope under which an app finds who asks.
+EXTENSION = HUB_EXTENSION
 
 #: The role that may do everything on the hub.
 ADMIN = "admin"

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: Seconds for which a ticket is taken.
 TICKET_SECONDS = 60
 
+#: The key in the extensions of an ASGI scope under which a hub says who asks: ``{"user": ..., "roles": ...}``. Only ASGI
+#: layers can write there, so no client can forge it.
+HUB_EXTENSION = "flash.hub"
+
 _PASS = "flash.guard"
 _UNSET: Any = object()
 
@@ -65,7 +69,7 @@ class Guard:
         app: The app.
         identify: The app's own function that says who asks, plain or asynchronous; it gets Quart's request and returns
             a text, or None for an unknown user. None takes the sign-in of quart-auth or, with ``flask_compat``, of
-            Flask-Login.
+            Flask-Login, and for an app without one that of the hub which serves it.
     """
 
     def __init__(self, app: Flash, identify: Callable[[Any], Any] | None) -> None:
@@ -130,12 +134,14 @@ class Guard:
             # In a thread: the app's user loader may ask a database.
             user = await self._app.flash_views.run(flask_login.current_user.get_id)
             return None if user is None else str(user)
-        return None
+        told: str | None = (_said_by_hub() or {}).get("user")
+        return told
 
     @property
     def knows_users(self) -> bool:
-        """Whether anything says who asks; if not, every user is None."""
-        return self._identify is not None or self._quart_auth() is not None or self._flask_login() is not None
+        """Whether anything says who makes the current request; if not, every user is None."""
+        own = self._identify is not None or self._quart_auth() is not None or self._flask_login() is not None
+        return own or _said_by_hub() is not None
 
     def _quart_auth(self) -> Any:
         """The module, when it signs in the users of the app."""
@@ -169,6 +175,12 @@ class Guard:
         return URLSafeTimedSerializer(self._app.signing_secret, salt=salt)
 
 
+def _said_by_hub() -> dict[str, Any] | None:
+    """What the hub that serves the app says of the current request's sender."""
+    said: dict[str, Any] | None = request.scope.get("extensions", {}).get(HUB_EXTENSION)
+    return said
+
+
 def request_scope(scope: dict[str, Any], path: str) -> dict[str, Any]:
     """The scope of a plain GET that a WebSocket's browser could have sent."""
     root = scope.get("root_path", "")
@@ -190,5 +202,5 @@ def request_scope(scope: dict[str, Any], path: str) -> dict[str, Any]:
         "client": scope.get("client"),
         "server": scope.get("server"),
         "state": scope.get("state", {}),
-        "extensions": {},
+        "extensions": {key: value for key, value in scope.get("extensions", {}).items() if key == HUB_EXTENSION},
     }
