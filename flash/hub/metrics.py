@@ -22,7 +22,11 @@ STATES = ("off", "starting", "running", "draining", "sleeping", "backoff", "fail
 #: The upper bounds of the histogram of answer times, in seconds.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+#: What statuses are counted as; nothing was answered where the browser went away, or the hub broke it off.
+_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+#: The status of a WebSocket that was accepted.
+_SWITCHED = 101
 
 
 def new_metrics() -> Metrics:
@@ -40,16 +44,13 @@ class Metrics:
     available = False
 
     def observe(self, app: str, status: int, seconds: float) -> None:
-        """Count a request that has been answered.
+        """Count a request, or a WebSocket, that is over.
 
         Args:
             app: The app's name.
-            status: The status of the answer, from 100 to 599.
-            seconds: From the request's arrival to the end of its answer.
+            status: The status of the answer: 101 for a WebSocket that was accepted, 0 when there was none.
+            seconds: From the arrival to the end.
         """
-
-    def connected(self, app: str) -> None:
-        """Count a WebSocket that an app has accepted."""
 
     def forget(self, app: str) -> None:
         """Drop what was counted for an app that is gone."""
@@ -84,7 +85,7 @@ class Prometheus(Metrics):
             "flash_hub_request_seconds", "From request to answer.", ("app",), buckets=BUCKETS, registry=self._registry
         )
         self._websockets = Counter(
-            "flash_hub_websockets", "WebSockets that were accepted.", ("app",), registry=self._registry
+            "flash_hub_websockets", "WebSockets that were accepted and are over.", ("app",), registry=self._registry
         )
         #: What is asked for at each request, found by one look: labels are slow to look up.
         self._of: dict[str, _Counted] = {}
@@ -92,10 +93,6 @@ class Prometheus(Metrics):
     def observe(self, app: str, status: int, seconds: float) -> None:
         """See :meth:`Metrics.observe`."""
         (self._of.get(app) or self._counted(app)).observe(status, seconds)
-
-    def connected(self, app: str) -> None:
-        """See :meth:`Metrics.connected`."""
-        (self._of.get(app) or self._counted(app)).websockets.inc()
 
     def forget(self, app: str) -> None:
         """See :meth:`Metrics.forget`."""
@@ -126,17 +123,19 @@ class Prometheus(Metrics):
 class _Counted:
     """The counters of one app."""
 
-    __slots__ = ("_classes", "_seconds", "websockets")
+    __slots__ = ("_classes", "_seconds", "_websockets")
 
     def __init__(self, classes: dict[str, Any], seconds: Any, websockets: Any) -> None:
-        self._classes = [None, *(classes[each].inc for each in _CLASSES)]
+        self._classes = [classes[each].inc for each in _CLASSES]
         self._seconds = seconds.observe
-        self.websockets = websockets
+        self._websockets = websockets.inc
 
     def observe(self, status: int, seconds: float) -> None:
-        count = self._classes[min(max(status // 100, 1), 5)]
-        assert count is not None
-        count()
+        """Count a request or a WebSocket; how long a WebSocket was open says nothing about answers."""
+        if status == _SWITCHED:
+            self._websockets()
+            return
+        self._classes[min(status // 100, 5)]()
         self._seconds(seconds)
 
 
