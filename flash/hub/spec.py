@@ -177,7 +177,8 @@ def _span(field: str, value: Any) -> Any:
 
 def _amount(field: str, value: Any, units: Mapping[str, float], like: str) -> float:
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", str(value))
-    unit = match and (match[2] if match[2] in units else match[2].upper().removesuffix("B").removesuffix("I"))
+    written = match[2] if match else "?"
+    unit = written if written in units else written.upper().removesuffix("B").removesuffix("I")
     if match is None or unit not in units or isinstance(value, bool):
         raise ConfigurationError(f"{field}={value!r} is no amount. Write a number, or {like}.")
     return float(match[1]) * units[unit]

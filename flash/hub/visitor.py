@@ -45,3 +45,12 @@ class Visitor:
 
 #: Somebody who has not signed in.
 NOBODY = Visitor()
+
+
+def cookie_name(scheme: str) -> str:
+    """The name of the hub's own cookie, which no app gets or sets.
+
+    Args:
+        scheme: The browser's: http, https, ws or wss.
+    """
+    return "__Host-flash-hub" if scheme in ("https", "wss") else "flash-hub"

@@ -89,6 +89,28 @@ def serve(dash_app: Application, host: str, port: int, debug: bool, **options: A
         raise SystemExit(EXIT_CONFIGURATION) from None
 
 
+def serve_asgi(app: Any, backend: Backend, host: str, port: int, **options: Any) -> None:
+    """Serve any ASGI app in this process until Ctrl+C or SIGTERM.
+
+    Args:
+        app: The app.
+        backend: Is told how to end the server, and tells why the app did not start.
+        host: An address, a name, or ``unix:/path/to/socket``.
+        port: The port; without meaning for a unix socket.
+        **options: See :func:`flash.server.settings.read_settings`; one process serves, and nothing restarts it.
+
+    Raises:
+        ConfigurationError: A setting cannot work, or the port is taken.
+        Exception: The app could not be started; the error is the original one.
+    """
+    for name in ("workers", "use_reloader"):
+        if options.get(name) not in (None, False, 1):
+            raise ConfigurationError(f"{name}={options[name]!r} cannot work here: one process serves. Leave it out.")
+    settings = read_settings(host, port, False, options)
+    with _pid_file(settings):
+        _serve_here(functools.partial(server_for, app, settings.config, backend), settings)
+
+
 def _serve_by_workers(make_server: Callable[..., Server], settings: Settings, backend: Backend) -> None:
     if threading.current_thread() is not threading.main_thread() or _loop_is_running():
         raise ConfigurationError(

@@ -10,11 +10,12 @@ from .base import SharedStorageError, SharedStorageGap, Storage, Subscription
 from .dash import DashStorage
 from .environment import storage_of
 from .memory import MemoryStorage
-from .processes import ProcessLock, SeveralProcesses, refuse_several, served_as
+from .processes import FileLock, ProcessLock, SeveralProcesses, refuse_several, served_as
 from .redis import RedisStorage
 
 __all__ = [
     "DashStorage",
+    "FileLock",
     "MemoryStorage",
     "ProcessLock",
     "RedisStorage",

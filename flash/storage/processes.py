@@ -70,21 +70,19 @@ async def refuse_several(name: str, grace: float) -> ProcessLock:
     return lock
 
 
-class ProcessLock:
-    """Held by one process at a time, among those with the same parent and user. It ends with its process.
+class FileLock:
+    """Held by one process at a time. It ends with its process.
 
     A record lock (``msvcrt.locking`` on Windows): a child that this process forks does not hold it, so that a job that
     outlives its server keeps no other from starting. A process that takes it several times holds it until it has
     released it as often.
 
     Args:
-        name: What the lock is for: the app.
+        path: The file, which is made if it is missing and stays.
     """
 
-    def __init__(self, name: str) -> None:
-        user = os.getuid() if hasattr(os, "getuid") else 0
-        digest = hashlib.sha256(f"{name}|{os.getppid()}|{user}".encode()).hexdigest()
-        self._path = Path(tempfile.gettempdir(), f"flash-{digest[:24]}.lock")
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._taken = False
 
     def take(self) -> bool:
@@ -106,6 +104,19 @@ class ProcessLock:
         if self._taken:
             self._taken = False
             _let_go(self._path)
+
+
+class ProcessLock(FileLock):
+    """Held by one process at a time among those with the same parent and user.
+
+    Args:
+        name: What the lock is for: the app.
+    """
+
+    def __init__(self, name: str) -> None:
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        digest = hashlib.sha256(f"{name}|{os.getppid()}|{user}".encode()).hexdigest()
+        super().__init__(Path(tempfile.gettempdir(), f"flash-{digest[:24]}.lock"))
 
 
 # A record lock belongs to the process and ends when *any* of its descriptors of the file is closed: so there is one for

@@ -1,0 +1,98 @@
+"""Which way each app is hosted, and the processes that an earlier hub has left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ConfigurationError
+from .child import ChildHost
+from .host import Host
+from .inline import InlineHost, adopt_object
+from .spec import Spec
+from .state import remember_process
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+logger = logging.getLogger("flash.hub")
+
+
+class Hosting:
+    """Makes the hosts of a hub's apps.
+
+    Args:
+        hub: The hub.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def of(self, spec: Spec, target: Any) -> Callable[[], Host]:
+        """What makes the host for each start of an app.
+
+        Args:
+            spec: What is written about it.
+            target: What was handed to ``hub.mount``: words, or an object.
+
+        Raises:
+            ConfigurationError: The app cannot be hosted so.
+        """
+        if runs_inline(spec):
+            found = adopt_object(target, spec.prefix) if spec.target is None else spec.target
+            return partial(InlineHost, spec, found, log=self._hub.folders.log(spec.name))
+        if spec.target is None:
+            raise ConfigurationError(
+                f"{spec.name!r} is an object of this process and cannot run in another one: write where it is found, "
+                "'module:app', or leave out isolation='process'."
+            )
+        return partial(self._child, spec)
+
+    async def take_over(self, remembered: Mapping[str, Mapping[str, Any]]) -> dict[str, Host]:
+        """The hosts of processes that an earlier hub has left and that are still wanted; ends the others.
+
+        Args:
+            remembered: What the state holds, by name.
+        """
+        left = {name: each["process"] for name, each in remembered.items() if each["process"]}
+        taken = await asyncio.gather(*(self._take_over(name, process) for name, process in left.items()))
+        return {name: host for name, host in zip(left, taken, strict=True) if host is not None}
+
+    async def close(self) -> None:
+        """Nothing is left to be done by this hub."""
+
+    def _child(self, spec: Spec) -> ChildHost:
+        return ChildHost(spec, self._hub.folders, url=self._hub.url, on_record=partial(self._record, spec.name))
+
+    async def _record(self, name: str, process: dict[str, Any] | None) -> None:
+        await self._hub.state.run(remember_process, name, process)
+
+    async def _take_over(self, name: str, process: dict[str, Any]) -> Host | None:
+        mount = self._hub.mounts.get(name)
+        spec = mount.spec if mount else None
+        wanted = mount is not None and mount.keeper.wanted and not runs_inline(mount.spec)
+        try:
+            host = await ChildHost.adopt(
+                spec, self._hub.folders, process, on_record=partial(self._record, name), wanted=wanted
+            )
+        except Exception:
+            logger.exception("The process that ran %s could not be taken over.", name)
+            return None
+        if host is not None:
+            logger.info("%s: taken over (process %s)", name, host.pid)
+        return host
+
+
+def runs_inline(spec: Spec) -> bool:
+    """Whether an app runs in the hub's own process: objects, modules, factories and folders, unless it says otherwise."""
+    if spec.isolation != "auto" or spec.target is None:
+        return spec.isolation == "inline" or (spec.isolation == "auto" and spec.target is None)
+    if not isinstance(spec.target, str):
+        return False
+    place, colon, _ = spec.target.rpartition(":")
+    written = place if colon and len(place) > 1 else spec.target
+    return Path(written).is_dir() or not (written.endswith(".py") or "/" in written or "\\" in written)
