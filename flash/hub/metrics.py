@@ -44,13 +44,16 @@ class Metrics:
     available = False
 
     def observe(self, app: str, status: int, seconds: float) -> None:
-        """Count a request, or a WebSocket, that is over.
+        """Count a request that is over. WebSockets that were accepted (status 101) are counted by :meth:`connected`.
 
         Args:
             app: The app's name.
-            status: The status of the answer: 101 for a WebSocket that was accepted, 0 when there was none.
-            seconds: From the arrival to the end.
+            status: The status of the answer; 0 when there was none.
+            seconds: From the request's arrival to the end of its answer.
         """
+
+    def connected(self, app: str) -> None:
+        """Count a WebSocket that an app has accepted."""
 
     def forget(self, app: str) -> None:
         """Drop what was counted for an app that is gone."""
@@ -85,7 +88,7 @@ class Prometheus(Metrics):
             "flash_hub_request_seconds", "From request to answer.", ("app",), buckets=BUCKETS, registry=self._registry
         )
         self._websockets = Counter(
-            "flash_hub_websockets", "WebSockets that were accepted and are over.", ("app",), registry=self._registry
+            "flash_hub_websockets", "WebSockets that were accepted.", ("app",), registry=self._registry
         )
         #: What is asked for at each request, found by one look: labels are slow to look up.
         self._of: dict[str, _Counted] = {}
@@ -93,6 +96,10 @@ class Prometheus(Metrics):
     def observe(self, app: str, status: int, seconds: float) -> None:
         """See :meth:`Metrics.observe`."""
         (self._of.get(app) or self._counted(app)).observe(status, seconds)
+
+    def connected(self, app: str) -> None:
+        """See :meth:`Metrics.connected`."""
+        (self._of.get(app) or self._counted(app)).connected()
 
     def forget(self, app: str) -> None:
         """See :meth:`Metrics.forget`."""
@@ -123,20 +130,18 @@ class Prometheus(Metrics):
 class _Counted:
     """The counters of one app."""
 
-    __slots__ = ("_classes", "_seconds", "_websockets")
+    __slots__ = ("_classes", "_seconds", "connected")
 
     def __init__(self, classes: dict[str, Any], seconds: Any, websockets: Any) -> None:
         self._classes = [classes[each].inc for each in _CLASSES]
         self._seconds = seconds.observe
-        self._websockets = websockets.inc
+        self.connected = websockets.inc
 
     def observe(self, status: int, seconds: float) -> None:
-        """Count a request or a WebSocket; how long a WebSocket was open says nothing about answers."""
-        if status == _SWITCHED:
-            self._websockets()
-            return
-        self._classes[min(status // 100, 5)]()
-        self._seconds(seconds)
+        """Count a request. How long a WebSocket was open says nothing about answers."""
+        if status != _SWITCHED:
+            self._classes[min(status // 100, 5)]()
+            self._seconds(seconds)
 
 
 class _States:
