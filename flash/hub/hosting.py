@@ -88,7 +88,7 @@ class Hosting:
 
 
 def runs_inline(spec: Spec) -> bool:
-    """Whether an app runs in the hub's own process: objects, modules, factories and folders, unless it says otherwise."""
+    """Whether an app runs in the hub's own process: objects, modules and folders, unless it says otherwise."""
     if spec.isolation != "auto" or spec.target is None:
         return spec.isolation == "inline" or (spec.isolation == "auto" and spec.target is None)
     if not isinstance(spec.target, str):

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from .host import Host, HostFailed
@@ -31,7 +31,7 @@ GRACE = 5.0
 GOING_AWAY = 1001
 
 
-class AppState(str, Enum):
+class AppState(StrEnum):
     """What an app is doing."""
 
     OFF = "off"
@@ -125,7 +125,7 @@ class Keeper:
 
     async def until(self, *states: AppState) -> None:
         """Wait until the app is in one of some states, and nothing else is wanted of it."""
-        while self.state not in states or self._again:
+        while self.state not in states or self._again or self._changed.is_set():
             await self._moved.wait()
 
     async def close(self, leave: bool) -> None:
@@ -152,7 +152,7 @@ class Keeper:
             if not self._failed:
                 self._enter(AppState.SLEEPING if self.wanted else AppState.OFF)
             await self._changed.wait()
-            self._changed.clear()
+            self._note_change()
 
     async def _run(self, host: Host, runs: bool) -> None:
         """Start a host unless it runs already, watch over it, and end it."""
@@ -195,7 +195,7 @@ class Keeper:
                 changed = asyncio.ensure_future(self._changed.wait())
                 await asyncio.wait({ended, changed}, timeout=self._until_idle(), return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
-                self._changed.clear()
+                self._note_change()
                 if ended.done():
                     return ended.result()
                 idle = self.spec.idle_timeout
@@ -219,7 +219,7 @@ class Keeper:
                 changed = asyncio.ensure_future(self._changed.wait())
                 await asyncio.wait({task, changed}, return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
-                self._changed.clear()
+                self._note_change()
             if task.done():
                 task.result()
             return task.done()
@@ -246,10 +246,19 @@ class Keeper:
         self._enter(AppState.BACKOFF, crash)
         self.restarts += 1
         pause = min(FIRST_PAUSE * 2 ** max(self._pauses - 1, 0), LONGEST_PAUSE)
-        with_change = asyncio.ensure_future(self._changed.wait())
-        await asyncio.wait({with_change}, timeout=pause)
-        with_change.cancel()
+        changed = asyncio.ensure_future(self._changed.wait())
+        await asyncio.wait({changed}, timeout=pause)
+        changed.cancel()
+        self._note_change()
+
+    def _note_change(self) -> None:
+        """Take up what is wanted now."""
         self._changed.clear()
+        self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
 
     def _forgive(self) -> None:
         self._failed = False
@@ -260,6 +269,5 @@ class Keeper:
         if state is self.state:
             return
         self.state, self.since = state, time.time()
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+        self._tell_waiting()
         self._on_enter(state, text)

@@ -160,7 +160,8 @@ def _name_of(prefix: str | None, written: Any, target: Any) -> str:
 def _checked_prefix(prefix: str) -> str:
     if not isinstance(prefix, str) or not _PREFIX.match(prefix) or prefix.split("/")[1:2] == [RESERVED]:
         raise ConfigurationError(
-            f"{prefix!r} is no prefix for an app. Write a path like '/sales' or '/team/sales'; '/{RESERVED}' is the hub's."
+            f"{prefix!r} is no prefix for an app. Write a path like '/sales' or '/team/sales'; "
+            f"'/{RESERVED}' is the hub's."
         )
     return prefix.rstrip("/")
 

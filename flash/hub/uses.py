@@ -91,11 +91,11 @@ class Uses:
         """Seconds since the last use; 0 while there is one."""
         return 0.0 if self._uses else time.monotonic() - self._last
 
-    async def drain(self, timeout: float, code: int) -> None:
-        """End what is endless at once, and everything else after ``timeout`` seconds."""
+    async def drain(self, patience: float, code: int) -> None:
+        """End what is endless at once, and everything else after ``patience`` seconds."""
         self.break_off(code, lambda use: use.endless)
         try:
-            await asyncio.wait_for(self._empty.wait(), timeout)
+            await asyncio.wait_for(self._empty.wait(), patience)
         except TimeoutError:
             self.break_off(code, lambda use: True)
             await self._empty.wait()
