@@ -67,6 +67,8 @@ __all__ = [
     "context_value",
     "current_app",
     "Register",
+    "StoppableBackend",
+    "choose_prefixes",
     "dash_callback",
     "dash_json",
     "disconnected",
@@ -673,3 +675,50 @@ def install(notebook_servers: Callable[[Callable[..., Any]], Callable[..., Any]]
     _callback.create_callback_id = _callback_id  # type: ignore[attr-defined]
     _dash_module.execute_async_function = _run_page_function
     _pages._path_to_page = _page_of_path
+
+
+# Apps of a hub -------------------------------------------------------------------------------------------------------
+
+
+def choose_prefixes(choose: Callable[[str | None, str | None, str | None], tuple[str, str] | None]) -> None:
+    """Let a function choose the prefixes of every app that is made from now on.
+
+    Args:
+        choose: Gets ``url_base_pathname``, ``routes_pathname_prefix`` and ``requests_pathname_prefix`` as the app gave
+            them, and returns the prefix of its routes and that of its pages' requests; None leaves it to Dash.
+    """
+    read = _dash_module.pathname_configs
+
+    @functools.wraps(read)
+    def chosen(
+        url_base_pathname: str | None = None,
+        routes_pathname_prefix: str | None = None,
+        requests_pathname_prefix: str | None = None,
+    ) -> Any:
+        own = url_base_pathname, routes_pathname_prefix, requests_pathname_prefix
+        prefixes = choose(*own)
+        return read(*own) if prefixes is None else (None, *prefixes)
+
+    _dash_module.pathname_configs = chosen
+
+
+class StoppableBackend:
+    """What ends the WebSockets of a plain Dash app on Quart: its own ``run()`` would, which a hub does not call.
+
+    Attributes:
+        startup_error: As :class:`flash.server.serving.Backend` has it; such an app knows nothing of it.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.startup_error: BaseException | None = None
+        self._backend = app.backend
+
+    @property
+    def stop_event(self) -> asyncio.Event | None:
+        """Ends the app's WebSockets when it is set."""
+        event: asyncio.Event | None = self._backend._ws_shutdown_event
+        return event
+
+    @stop_event.setter
+    def stop_event(self, event: asyncio.Event | None) -> None:
+        self._backend._ws_shutdown_event = event
