@@ -109,6 +109,7 @@ def spec_of(target: Any, prefix: str | None, options: Mapping[str, Any]) -> Spec
     fields = dict(options)
     _refuse_unknown(fields)
     written = target if isinstance(target, str) else tuple(target) if isinstance(target, (list, tuple)) else None
+    prefix = None if prefix is None else _checked_prefix(prefix)
     name = fields.pop("name", None) or _name_of(prefix, written, target)
     if not isinstance(name, str) or not _NAME.match(name) or name == RESERVED:
         raise ConfigurationError(
@@ -124,7 +125,7 @@ def spec_of(target: Any, prefix: str | None, options: Mapping[str, Any]) -> Spec
             {
                 **fields,
                 "target": written,
-                "prefix": _checked_prefix(f"/{name}" if prefix is None else prefix),
+                "prefix": f"/{name}" if prefix is None else prefix,
                 "name": name,
                 "title": fields.get("title") or name.replace("-", " ").replace("_", " ").capitalize(),
             },
@@ -148,7 +149,7 @@ def _name_of(prefix: str | None, written: Any, target: Any) -> str:
         stem = prefix.strip("/").replace("/", "-")
     elif isinstance(written, str):
         path = Path(written.rpartition(":")[0] if ":" in written[2:] else written)
-        file = path.name.removesuffix(".py").rpartition(".")[2]
+        file = path.stem if path.suffix in (".py", ".html") else path.name.rpartition(".")[2]
         stem = path.parent.name if file in ("app", "index", "__init__") and path.parent.name else file
     elif prefix is not None:
         stem = "home"
