@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from database import notes
 
-from flash import Flash, dcc, html, page_container
+from flash import Flash, dcc, get_relative_path, html, page_container
 
 app = Flash(__name__, use_pages=True, title="Notes")
 app.server.before_serving(notes.open)
 app.server.after_serving(notes.close)
 app.layout = html.Main(
-    [html.P(dcc.Link("Notes", href="/")), page_container],
+    [html.P(dcc.Link("Notes", href=get_relative_path("/"))), page_container],
     style={"fontFamily": "system-ui", "maxWidth": "36rem", "margin": "3rem auto", "padding": "0 1rem"},
 )
 

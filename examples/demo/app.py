@@ -9,7 +9,7 @@ import asyncio
 
 import data
 
-from flash import ClientsideFunction, Flash, Input, Output, dcc, html, page_container, page_registry
+from flash import ClientsideFunction, Flash, Input, Output, dcc, get_relative_path, html, page_container, page_registry
 
 app = Flash(__name__, use_pages=True, title="Flash demo", update_title=None)
 
@@ -34,8 +34,8 @@ async def layout() -> html.Div:
 
 def header() -> html.Header:
     pages = sorted((page for page in page_registry.values() if page.get("in_menu")), key=lambda page: page["order"])
-    links = [dcc.Link(page["name"], href=page["path"], className="menu-link") for page in pages]
-    brand = dcc.Link([html.Span(className="bolt"), "Flash"], href="/", className="brand")
+    links = [dcc.Link(page["name"], href=page["relative_path"], className="menu-link") for page in pages]
+    brand = dcc.Link([html.Span(className="bolt"), "Flash"], href=get_relative_path("/"), className="brand")
     return html.Header(html.Div([brand, html.Nav(links, **{"aria-label": "Pages"})], className="bar"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flash import Flash, PageContainer, dcc, html, page_container
+from flash import Flash, PageContainer, dcc, get_relative_path, html, page_container
 
 app = Flash(__name__, title="Shop", use_pages=True)
 
@@ -10,7 +10,9 @@ LINKS = {"Overview": "/", "Orders": "/orders", "Stock": "/stock"}
 
 app.layout = html.Div(
     [
-        html.Nav([dcc.Link(name, href=path, id=f"to-{name.lower()}") for name, path in LINKS.items()]),
+        html.Nav(
+            [dcc.Link(name, href=get_relative_path(path), id=f"to-{name.lower()}") for name, path in LINKS.items()]
+        ),
         html.Div(
             [
                 html.Main(page_container),

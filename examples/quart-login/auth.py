@@ -32,7 +32,7 @@ async def sign_in() -> ResponseReturnValue:
         return await render_template("login.html", next=next_path, message="Wrong name or password."), 401
     session.clear()
     session["user"] = name
-    return redirect(next_path if next_path.startswith(GUARDED) else GUARDED)
+    return redirect(request.root_path + (next_path if next_path.startswith(GUARDED) else GUARDED))
 
 
 @auth.post("/logout")

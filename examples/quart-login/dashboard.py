@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Quart, session
+from quart import Quart, session, url_for
 
 from flash import Flash, Input, Output, dcc, html
 
@@ -26,7 +26,9 @@ async def layout() -> html.Main:
     return html.Main(
         [
             html.H1(f"Welcome, {session['user']}", id="welcome"),
-            html.Form(html.Button("Sign out", type="submit", id="sign-out"), action="/logout", method="post"),
+            html.Form(
+                html.Button("Sign out", type="submit", id="sign-out"), action=url_for("auth.logout"), method="post"
+            ),
             dcc.RadioItems(list(NUMBERS), "Apples", id="fruit", inline=True),
             dcc.Graph(id="graph"),
             html.P(id="caption"),

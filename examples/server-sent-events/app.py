@@ -53,7 +53,7 @@ async def stream(text: str) -> AsyncIterator[bytes]:
     prevent_initial_call=True,
 )
 async def start(_: int, text: str) -> tuple[str, dict]:
-    return "/words", sse_options(text)
+    return app.get_relative_path("/words"), sse_options(text)
 
 
 app.clientside_callback("(value) => value", Output("echo", "children"), Input("stream", "value"))

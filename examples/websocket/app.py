@@ -43,14 +43,16 @@ app.layout = html.Main(
         WebSocket(id="numbers"),
         dcc.Graph(id="graph", config={"displayModeBar": False}),
         html.H2("Say something"),
-        components.WebSocket(id="echo", url="/echo"),
+        components.WebSocket(id="echo", url=app.get_relative_path("/echo")),
         html.Div([dcc.Input(id="text", debounce=True), html.Output(id="answer", htmlFor="text")], className="echo"),
     ]
 )
 
 # dash-extensions' component needs a whole address: made in the browser, it is right on every host, and over TLS.
 app.clientside_callback(
-    """() => location.origin.replace(/^http/, "ws") + "/numbers" """, Output("numbers", "url"), Input("numbers", "id")
+    f"""() => location.origin.replace(/^http/, "ws") + "{app.get_relative_path("/numbers")}" """,
+    Output("numbers", "url"),
+    Input("numbers", "id"),
 )
 app.clientside_callback(
     """(message) => message

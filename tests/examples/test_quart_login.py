@@ -49,7 +49,7 @@ def test_a_session_that_ends_leads_back_to_the_login(open_example: Open, browser
 
     browser.driver.delete_all_cookies()
     browser.find_elements("#fruit input")[1].click()
-    until(browser, expected.url_to_be(f"{address}/login?next=%2Fdashboard%2F"))
+    until(browser, expected.url_to_be(f"{address}/login?next=/dashboard/"))
     assert refusals(browser) == ["/dashboard/_dash-update-component"]
 
 

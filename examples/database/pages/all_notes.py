@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from database import notes
 
-from flash import Input, Output, State, callback, dcc, html, no_update, register_page
+from flash import Input, Output, State, callback, dcc, get_relative_path, html, no_update, register_page
 
 
 async def title() -> str:
@@ -30,7 +30,7 @@ async def layout() -> list:
 
 
 async def links() -> list[html.Li]:
-    return [html.Li(dcc.Link(note.title, href=f"/note/{note.number}")) for note in await notes.all()]
+    return [html.Li(dcc.Link(note.title, href=get_relative_path(f"/note/{note.number}"))) for note in await notes.all()]
 
 
 @callback(

@@ -8,7 +8,7 @@ import data
 import figures
 from parts import card, field, graph, heading, tile
 
-from flash import Input, Output, State, callback, dcc, html, no_update, register_page
+from flash import Input, Output, State, callback, dcc, get_relative_path, html, no_update, register_page
 
 
 async def title(code: str = "") -> str:
@@ -98,5 +98,5 @@ def chooser(code: str | None) -> html.Div:
     prevent_initial_call=True,
 )
 async def go(code: str, here: str | None):
-    there = f"/country/{code}"
+    there = get_relative_path(f"/country/{code}")
     return no_update if here == there else there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parts import heading
 
-from flash import dcc, html, register_page
+from flash import dcc, get_relative_path, html, register_page
 
 register_page(__name__, title="Not found · Flash demo")
 
@@ -13,7 +13,7 @@ def layout() -> html.Div:
     return html.Div(
         [
             heading("There is no such page", "The address may be mistyped, or the page has moved."),
-            dcc.Link("Back to the overview", href="/", className="button"),
+            dcc.Link("Back to the overview", href=get_relative_path("/"), className="button"),
         ],
         className="not-found",
     )

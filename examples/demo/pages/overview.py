@@ -8,7 +8,7 @@ import data
 import figures
 from parts import card, graph, heading, tile
 
-from flash import dcc, html, register_page
+from flash import dcc, get_relative_path, html, register_page
 
 register_page(
     __name__,
@@ -91,7 +91,7 @@ def most_gained(gains) -> html.Ol:
         [
             html.Li(
                 [
-                    dcc.Link(row.country, href=f"/country/{row.iso_alpha}"),
+                    dcc.Link(row.country, href=get_relative_path(f"/country/{row.iso_alpha}")),
                     html.Span(f"+{row.gain:.1f}", className="amount"),
                     html.Span(
                         className="share",
@@ -108,7 +108,9 @@ def most_gained(gains) -> html.Ol:
     )
 
 
-def doorway(href: str, title: str, text: str) -> dcc.Link:
+def doorway(path: str, title: str, text: str) -> dcc.Link:
     return dcc.Link(
-        [html.Strong(title), html.Span(text), html.Span("→", className="arrow")], href=href, className="card"
+        [html.Strong(title), html.Span(text), html.Span("→", className="arrow")],
+        href=get_relative_path(path),
+        className="card",
     )

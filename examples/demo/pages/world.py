@@ -6,7 +6,18 @@ import data
 import figures
 from parts import card, field, graph, heading
 
-from flash import ClientsideFunction, Input, Output, State, callback, clientside_callback, dcc, html, register_page
+from flash import (
+    ClientsideFunction,
+    Input,
+    Output,
+    State,
+    callback,
+    clientside_callback,
+    dcc,
+    get_relative_path,
+    html,
+    register_page,
+)
 
 register_page(
     __name__,
@@ -94,7 +105,7 @@ def tell(code: str | None, year: int):
         html.Span(f"{row['lifeExp']:.1f} years"),
         html.Span(f"${row['gdpPercap']:,.0f} a head"),
         html.Span(f"{row['pop'] / 1e6:,.1f} m people"),
-        dcc.Link("All years", href=f"/country/{country.code}"),
+        dcc.Link("All years", href=get_relative_path(f"/country/{country.code}")),
     ]
 
 
