@@ -16,7 +16,8 @@ from ..app import Flash
 from ..exceptions import FlashError
 from ..server.reload import Reloader, can_reload
 from ..server.settings import HYPERCORN_SETTINGS, read_settings
-from ._application import Target, load_app
+from ..targets import Target
+from ._application import load_app
 
 #: Settings whose values are Python objects; what they do, ``--logconfig FILE`` does from here.
 WITHOUT_FLAG = {"logconfig_dict", "logger_class"}

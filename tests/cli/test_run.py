@@ -17,9 +17,10 @@ from click.testing import CliRunner
 
 from flash import Flash
 from flash.cli import main
-from flash.cli._application import Target, load_app
+from flash.cli._application import load_app
 from flash.cli.run import WITHOUT_FLAG, command
 from flash.server.settings import HYPERCORN_SETTINGS, OWN_SETTINGS
+from flash.targets import Target
 
 from ..server.run_programs import PREAMBLE, get, started
 
