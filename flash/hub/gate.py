@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from . import notices
 from .host import Receive, Scope, Send
-from .routing import BadPath, Peers, checked_path, child_scope, redirect_to_slash
+from .routing import BadPath, Proxies, checked_path, child_scope, client_of, slash_redirect
 from .signin import foreign
 from .spec import RESERVED
 from .visitor import ADMIN, Visitor
 
 if TYPE_CHECKING:
     from .hub import Hub
+    from .mount import Mount
 
 #: Who sits at the machine of a hub that nobody signs in to.
 LOCAL = Visitor(None, frozenset({ADMIN}))
 
+_OWN = f"/{RESERVED}/"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -32,26 +34,33 @@ class Gate:
 
     def __init__(self, hub: Hub, trusted_proxies: Iterable[str]) -> None:
         self._hub = hub
-        self._peers = Peers(trusted_proxies)
+        self._proxies = Proxies(trusted_proxies)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket, or refuse it."""
-        hub = self._hub
         try:
             path = checked_path(scope)
+            scope = self._as_sent(scope)
+            mount = self._hub.routes.match(path)
+            if foreign(scope, mount.spec.allowed_origins if mount else ()):
+                await self._hub.notify(notices.FOREIGN, scope, receive, send)
+            elif path.startswith(_OWN) or (mount is None and path == "/"):
+                visitor = await self.visitor(scope)
+                await self._hub.front.serve(scope, receive, self._renewing(visitor, scope, send), visitor)
+            elif mount is None:
+                await self._not_found(scope, receive, send)
+            else:
+                await self._into(mount, path, scope, receive, send)
         except BadPath:
-            await hub.notify(notices.BAD_PATH, scope, receive, send)
-            return
-        scope = self._peers.resolved(scope)
-        mount = hub.routes.match(path)
-        if foreign(scope, mount.spec.allowed_origins if mount else ()):
-            await hub.notify(notices.FOREIGN, scope, receive, send)
-        elif path.startswith(f"/{RESERVED}/") or (mount is None and path == "/"):
-            await hub.front.serve(scope, receive, send, await self.visitor(scope))
-        elif mount is None:
-            await self._not_found(scope, receive, send)
-        else:
-            await self._into(mount, path, scope, receive, send)
+            await self._hub.notify(notices.BAD_PATH, scope, receive, send)
+
+    def _as_sent(self, scope: Scope) -> Scope:
+        """The scope with scheme, client and host as the browser knows them."""
+        if not self._proxies.trust_peer(scope):
+            return scope
+        scheme, client, host = client_of(scope, self._proxies)
+        headers = [(b"host", host.encode()), *(pair for pair in scope["headers"] if pair[0] != b"host")]
+        return {**scope, "scheme": scheme, "client": client, "headers": headers}
 
     async def visitor(self, scope: Scope) -> Visitor:
         """Who asks."""
@@ -59,19 +68,34 @@ class Gate:
             return LOCAL if _is_local(scope) else Visitor()
         return await self._hub.signin.identify(scope)
 
-    async def _into(self, mount: Any, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _into(self, mount: Mount, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         hub = self._hub
         visitor = await self.visitor(scope)
+        send = self._renewing(visitor, scope, send)
         if not mount.allows(visitor):
             if visitor.known or hub.signin.open:
-                await hub.notify(notices.FORBIDDEN, scope, receive, send)
+                await hub.notify(notices.FORBIDDEN, scope, receive, send, visitor=visitor)
             else:
                 await hub.signin.challenge(scope, receive, send)
         elif path == mount.spec.prefix and scope["type"] == "http":
-            await redirect_to_slash(scope, send)
+            location = [(b"location", slash_redirect(scope)), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 307, "headers": location})
+            await send({"type": "http.response.body", "body": b""})
         else:
             session = hub.signin.session_key(scope)
             await mount.serve(child_scope(scope, mount.spec.prefix), receive, send, visitor=visitor, session=session)
+
+    def _renewing(self, visitor: Visitor, scope: Scope, send: Send) -> Send:
+        """As ``send``; the answer also carries what the session of the visitor needs."""
+        if scope["type"] != "http" or not (renewed := self._hub.signin.refresh_headers(visitor, scope)):
+            return send
+
+        async def send_renewed(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *renewed]}
+            await send(message)
+
+        return send_renewed
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Only who may be here learns what is not here."""

@@ -26,6 +26,7 @@ from .routing import Routes
 from .signin import NoSignIn, SignIn
 from .spec import RESERVED, Spec, spec_of
 from .state import State, forget, remember_added, remember_desired, remembered
+from .visitor import NOBODY, Visitor
 
 logger = logging.getLogger("flash.hub")
 
@@ -224,19 +225,33 @@ class Hub:
         receive: Receive,
         send: Send,
         *,
-        app: str = "",
+        mount: Mount | None = None,
+        visitor: Visitor = NOBODY,
         details: str | None = None,
     ) -> None:
-        """Say something in place of an app."""
+        """Say something in place of an app.
+
+        Args:
+            notice: What to say.
+            scope: The request or the handshake.
+            receive: As in ASGI.
+            send: As in ASGI.
+            mount: The app; only for visitors who may know of it.
+            visitor: Who asks.
+            details: What only those may see who manage the app.
+        """
+        app = mount.spec.title if mount is not None else "The app"
         await self.front.notice(
             scope,
             receive,
             send,
             notice.status,
-            notice.title.format(app=app),
-            notice.text.format(app=app),
+            notice.title.replace("{app}", app),
+            notice.text.replace("{app}", app),
             details=details,
             retry_after=notice.retry_after,
+            mount=mount,
+            visitor=visitor,
         )
 
     async def begin(self) -> None:
@@ -331,7 +346,7 @@ class Hub:
     def _refuse_clash(self, spec: Spec) -> None:
         if spec.name in self.mounts:
             raise ConfigurationError(f"Two apps are called {spec.name!r}. Give one of them another name=.")
-        taken = self.routes.at(spec.prefix)
+        taken = next((mount for mount in self.mounts.values() if mount.spec.prefix == spec.prefix), None)
         if taken is not None:
             raise ConfigurationError(
                 f"{taken.spec.name!r} and {spec.name!r} have the same prefix {spec.path!r}. Give one of them another."

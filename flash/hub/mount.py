@@ -186,7 +186,7 @@ class Mount:
     async def _notify(self, notice: Notice, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
         crashed = notice in (notices.FAILED, notices.BACKOFF)
         details = self.keeper.error if crashed and self.may_manage(visitor) else None
-        await self.hub.notify(notice, scope, receive, send, app=self.spec.title, details=details)
+        await self.hub.notify(notice, scope, receive, send, mount=self, visitor=visitor, details=details)
 
 
 class Exchange:
@@ -298,8 +298,10 @@ class Exchange:
                 "prefix": spec.prefix,
             },
         }
+        consumed = self._mount.hub.signin.consumes
+        headers = [pair for pair in scope["headers"] if pair[0] not in consumed] if consumed else scope["headers"]
         scope["headers"] = child_headers(
-            scope["headers"],
+            headers,
             visitor,
             prefix=spec.prefix,
             scheme=scope["scheme"],
