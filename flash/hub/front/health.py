@@ -1,0 +1,80 @@
+"""Whether the hub lives, whether its apps are ready, and what it measures: for what watches over a server."""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from quart import Blueprint, Response, abort, jsonify, request
+
+from ..metrics import CONTENT_TYPE
+from .who import visitor_of
+
+if TYPE_CHECKING:
+    from ..hub import Hub
+    from ..mount import Mount
+
+#: The states in which an app serves requests: one that sleeps is woken by them.
+READY = ("running", "sleeping")
+
+
+def blueprint(hub: Hub) -> Blueprint:
+    """What a load balancer, a service manager or Prometheus asks a hub for.
+
+    Args:
+        hub: The hub.
+    """
+    pages = Blueprint("health", __name__)
+
+    @pages.get("/_hub/health")
+    async def health() -> Response:
+        return jsonify(status="ok")
+
+    @pages.get("/_hub/ready")
+    async def ready() -> tuple[Response, int]:
+        waiting = [mount for mount in hub.mounts.values() if _is_awaited(mount)]
+        named = {mount.spec.name: mount.status().state for mount in waiting if mount.allows(visitor_of())}
+        answer = jsonify(ready=not waiting, apps=named, others=len(waiting) - len(named))
+        return answer, 503 if waiting else 200
+
+    @pages.get("/_hub/ready/<name>")
+    async def ready_app(name: str) -> tuple[Response, int]:
+        mount = hub.mounts.get(name) or abort(404)
+        state = mount.status().state
+        return jsonify(ready=state in READY, state=state), 200 if state in READY else 503
+
+    @pages.get("/_hub/metrics")
+    async def metrics() -> Response:
+        if not _may_read(hub):
+            abort(403)
+        if not hub.metrics.available:
+            return _not_installed()
+        return Response(await hub.metrics.text(hub.mounts), content_type=CONTENT_TYPE)
+
+    return pages
+
+
+def _is_awaited(mount: Mount) -> bool:
+    status = mount.status()
+    return status.desired == "on" and status.state not in READY
+
+
+def _may_read(hub: Hub) -> bool:
+    """Administrators, who has the token, and this machine where nobody signs in."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if hub.metrics_token and kind.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), hub.metrics_token.encode())
+    return visitor_of().is_admin or (hub.signin.open and _is_loopback(request.scope.get("client")))
+
+
+def _is_loopback(client: Any) -> bool:
+    try:
+        return bool(client) and ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _not_installed() -> Response:
+    text = "The metrics need prometheus-client: pip install 'dash-flash[hub]'.\n"
+    return Response(text, 501, content_type="text/plain; charset=utf-8")
