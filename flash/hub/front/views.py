@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from quart import Blueprint, Response, abort, render_template, request
 
-from ..logs import tail
 from . import events
 from .ansi import pieces
 from .cards import card_of, cards
@@ -71,6 +70,8 @@ def blueprint(hub: Hub, watch: Watch) -> Blueprint:
 
     @pages.get("/_hub/apps/<name>/log")
     async def log(name: str) -> str:
+        from ..logs import tail
+
         mount = await managed(hub, name)
         lines = await asyncio.to_thread(tail, hub.folders.log(name), LINES)
         return await render_template(
