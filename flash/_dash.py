@@ -41,6 +41,7 @@ from plotly.io._json import clean_to_json_compatible
 from plotly.io.json import to_json_plotly
 from quart import Quart
 
+from ._dash_scopes import per_app
 from .functions import is_async
 
 __all__ = [
@@ -576,7 +577,7 @@ class DashSeam(OriginalDash):
                 target[:] = saved
             for mapping, entries in zip(maps + backgrounds, saved_maps, strict=True):
                 mapping.clear()
-                dict.update(mapping, entries)
+                mapping.update(entries)
             self._layout, self._layout_is_function, self.validation_layout = saved_layout
             raise
 
@@ -621,7 +622,7 @@ class DashBackend(QuartDashServer):
 
 # Replacements in Dash's modules --------------------------------------------------------------------------------------
 
-_ids_given: Counter[str] = Counter()
+_ids_given: Counter[str] = per_app(Counter())
 _ids_lock = threading.Lock()
 _PACKAGES = tuple(str(Path(str(path)).parent) + os.sep for path in (_dash_package.__file__, __file__))
 

@@ -14,6 +14,7 @@ from dash import Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from . import _dash
+from ._dash_scopes import per_app
 from .calls import call
 from .exceptions import ConfigurationError, new_error_id
 from .startup import call_page_function
@@ -28,7 +29,7 @@ _CONTENT = "_flash_container_"
 _SHOWN = "_flash_shown_"
 
 #: The pages of the named containers by container and module, as ``dash.page_registry`` holds those of the main one.
-container_registry: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+container_registry: defaultdict[str, dict[str, dict[str, Any]]] = per_app(defaultdict(dict))
 
 
 def PageContainer(name: str, loading: Any = None, **properties: Any) -> html.Div:

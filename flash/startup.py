@@ -15,6 +15,7 @@ from dash import html
 from quart import has_request_context
 
 from . import _dash
+from ._dash_scopes import per_app
 from .callbacks import adopt_generators
 from .calls import call
 from .exceptions import SetupPending, new_error_id
@@ -185,7 +186,7 @@ def _needs_request(error: BaseException | None) -> bool:
 
 
 #: The apps of this process that are set up and not closed.
-_serving: weakref.WeakSet[Flash] = weakref.WeakSet()
+_serving: weakref.WeakSet[Flash] = per_app(weakref.WeakSet())
 
 
 def _warn_of_other_apps(app: Flash) -> None:
