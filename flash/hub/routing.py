@@ -22,6 +22,9 @@ T = TypeVar("T")
 #: Stands for a peer that has no address, among the proxies that are trusted: it came by a unix socket.
 UNIX = "unix"
 
+#: The key of a scope whose ``client`` is the browser, as a trusted proxy told: who is at the other end of the connection.
+PEER = "flash.hub.peer"
+
 #: Segments that mean what they say: nothing encoded, none empty, none that begins with a dot.
 _PLAIN = re.compile(r"(?:/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*/?", re.ASCII)
 _WRONG_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

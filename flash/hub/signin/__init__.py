@@ -1,7 +1,10 @@
 """Ways of signing in to a hub: none, a password file, basic, a header of a proxy, OpenID Connect."""
 
 from .base import SignIn
+from .basic import Basic
+from .forwarded import Forwarded
 from .none import NoSignIn
 from .origins import foreign
+from .password import PasswordFile
 
-__all__ = ["NoSignIn", "SignIn", "foreign"]
+__all__ = ["Basic", "Forwarded", "NoSignIn", "PasswordFile", "SignIn", "foreign"]

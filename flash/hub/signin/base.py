@@ -48,17 +48,17 @@ class SignIn(ABC):
 
     # What the hub calls.
 
-    async def prepare(self, hub: Hub) -> None:
+    async def prepare(self, hub: Hub) -> None:  # noqa: B027 - not all have something to do here.
         """Get ready before the hub's state is open; here tables are declared, and files read.
 
         Raises:
             ConfigurationError: What was configured cannot work.
         """
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027
         """Begin, once the hub's state is open."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027
         """End what was begun."""
 
     @abstractmethod
