@@ -52,7 +52,7 @@ apt_install() {
 environment() {
     folder=$1
     shift
-    wanted=$(printf '%s\n' "$@" | cat - pyproject.toml $(find examples/demo -name requirements.txt) | cksum)
+    wanted=$(printf '%s\n' "$@" | cat - pyproject.toml $(find examples -name requirements.txt) | cksum)
     if "$folder/bin/python" -c '' 2>/dev/null && [ "$(cat "$folder/installed" 2>/dev/null)" = "$wanted" ]; then
         return
     fi

@@ -9,7 +9,8 @@ import os
 
 from flash.hub import Hub
 
-hub = Hub(title="Sales and stocks")
+# What the hub remembers, the apps' logs and their instance folders.
+hub = Hub(title="Sales and stocks", home=os.environ.get("HUB_HOME", ".hub"))
 hub.mount(
     "stock:create_app",
     "/stock",

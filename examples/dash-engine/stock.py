@@ -10,7 +10,7 @@ from quart import Response
 
 from flash import Flash, Input, Output, dcc, html
 
-COMPANIES = ("Apfel", "Birne", "Citrus")
+COMPANIES = ("Alder", "Birch", "Cedar")
 DAYS = 250
 
 

@@ -15,14 +15,14 @@ from .running import Example, Open, Start
 
 @pytest.fixture
 def start_example(tmp_path: Path) -> Iterator[Start]:
-    """Start examples: takes a name and environment variables, and returns the address of the server.
+    """Start examples: takes a name, a file of it, and environment variables, and returns the server's address.
 
     At the end of the test each must end with exit code 0, and with nothing bad in its log.
     """
     running: list[Example] = []
 
-    def start(name: str, **environment: str) -> str:
-        example = Example(name, tmp_path / f"{name}-{len(running)}.txt", environment)
+    def start(name: str, file: str = "app.py", **environment: str) -> str:
+        example = Example(name, tmp_path / f"{name}-{len(running)}.txt", environment, file)
         running.append(example)
         example.wait_until_ready()
         return example.address

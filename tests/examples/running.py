@@ -27,13 +27,13 @@ Open = Callable[..., str]
 class Example:
     """An example in a process of its own, on a free port."""
 
-    def __init__(self, name: str, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, log: Path, environment: dict[str, str], file: str = "app.py") -> None:
         self._log = log
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "app.py"],
+                [sys.executable, file],
                 cwd=EXAMPLES / name,
                 env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **environment},
                 stdout=output,
@@ -41,16 +41,7 @@ class Example:
             )
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise AssertionError(f"The example ended with {self._process.returncode} at once:\n{self.log}")
-            try:
-                urllib.request.urlopen(self.address, timeout=5).close()
-                return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.05)
-        raise AssertionError(f"The example did not answer in {START_SECONDS} seconds:\n{self.log}")
+        until_answered(self.address, self._process, self._log)
 
     def stop(self) -> None:
         """End the example as a service manager does. It must come to a clean end, with nothing bad in its log."""
@@ -67,6 +58,20 @@ class Example:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+
+def until_answered(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for the first answer of a server that has been started."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"The example ended with {process.returncode} at once:\n{log.read_text()}")
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.05)
+    raise AssertionError(f"The example did not answer in {START_SECONDS} seconds:\n{log.read_text()}")
 
 
 def free_port() -> int:
