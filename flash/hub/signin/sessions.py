@@ -175,7 +175,7 @@ class Sessions:
 
     async def flush(self) -> None:
         """Write what has changed."""
-        changed = [session for session in self if session.seen > session.saved]
+
         for session in changed:
             session.saved = session.seen
         if changed:
@@ -230,10 +230,8 @@ def _save(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
 
 def _update(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
     """Write sessions that have not been ended meanwhile."""
-    connection.executemany(
-        "UPDATE sessions SET token = ?3, previous = ?4, seen = ?6, turned = ?7, confirmed = ?8, data = ?9 WHERE key = ?1",
-        rows,
-    )
+    changed = "token = ?3, previous = ?4, seen = ?6, turned = ?7, confirmed = ?8, data = ?9"
+    connection.executemany(f"UPDATE sessions SET {changed} WHERE key = ?1", rows)
 
 
 def _delete(connection: sqlite3.Connection, keys: list[str]) -> None:
