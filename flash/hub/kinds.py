@@ -137,24 +137,26 @@ def _is_starlette(target: Any) -> bool:
 
 def _protocol(target: Any) -> Literal["asgi", "wsgi"] | None:
     """Which protocol a callable speaks, as far as its arguments show."""
-    if not callable(target) or isinstance(target, type):
+    own = 0
+    if not inspect.isroutine(target):
+        # Looked up as it is written: proxies of Flask's and Quart's fail when they are touched outside of a request.
+        target, own = inspect.getattr_static(type(target), "__call__", None), 1
+    if not inspect.isroutine(target) or isinstance(target, type):
         return None
-    function = target if inspect.isroutine(target) else target.__call__
-    if inspect.iscoroutinefunction(function):
-        return "asgi" if _takes(function, 3) else None
-    return "wsgi" if _takes(function, 2) else "asgi" if _takes(function, 3) else None
+    if inspect.iscoroutinefunction(target):
+        return "asgi" if _takes(target, 3 + own) else None
+    return "wsgi" if _takes(target, 2 + own) else "asgi" if _takes(target, 3 + own) else None
 
 
 def _takes(function: Any, count: int) -> bool:
-    """Whether a function can be called with so many arguments, and needs them."""
+    """Whether a function can be called with so many arguments, and needs one at least."""
     try:
         signature = inspect.signature(function)
         signature.bind(*range(count))
     except (TypeError, ValueError):
         return False
-    needed = [
-        each
+    return any(
+        each.kind is each.VAR_POSITIONAL
+        or (each.default is each.empty and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD))
         for each in signature.parameters.values()
-        if each.default is each.empty and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
-    ]
-    return bool(needed) or any(each.kind is each.VAR_POSITIONAL for each in signature.parameters.values())
+    )

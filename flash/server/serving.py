@@ -88,6 +88,14 @@ class Server:
                 loop.close()
                 self.config.close_sockets()
 
+    async def serve(self) -> None:
+        """Serve on the loop that runs, which is the caller's, until the server is stopped."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._serve()
+        finally:
+            self.config.close_sockets()
+
     def stop(self) -> None:
         """Ask the server to end, from any thread. Asked again, it does not wait for running requests any more."""
         event = self._hurry if self._asked else self.stopping
