@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -98,6 +98,7 @@ class Hub:
         self._gate = Gate(self, trusted_proxies)
         self._lock = FileLock(self.folders.home / "lock")
         self._wishes: dict[str, dict[str, Any]] = {}
+        self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._started: asyncio.Task[None] | None = None
         self._exit = AsyncExitStack()
 
@@ -183,6 +184,10 @@ class Hub:
             return handler
 
         return register
+
+    def beside(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have an asynchronous function run while the hub does: called when it has started, cancelled when it ends."""
+        self._beside.append(run)
 
     def owns(self, path: str) -> bool:
         """Whether a path of the site is an app's or the hub's own."""
@@ -294,8 +299,8 @@ class Hub:
         self._mount_added()
         await self._begin_apps()
         self._exit.push_async_callback(self._end_apps)
-        watching = asyncio.create_task(self._watch_server(), name="flash-hub-stop")
-        self._exit.callback(watching.cancel)
+        for run in (self._watch_server, *self._beside):
+            self._exit.callback(asyncio.create_task(run(), name="flash-hub-beside").cancel)
         self.signin.on_end(self._end_session)
 
     def _mount_added(self) -> None:
