@@ -23,9 +23,6 @@ LISTENERS = 1000
 #: Seconds after which a page that is told nothing hears that the stream is alive.
 HEARTBEAT = 15.0
 
-#: Seconds between two looks at whether the visitor may still listen.
-CHECK = 5.0
-
 #: A comment, which pages do not see.
 STILL_HERE = b": still here\n\n"
 
@@ -62,20 +59,18 @@ async def apps(hub: Hub, watch: Watch, visitor: Visitor, scope: Scope, only: str
         scope: The request, by which the visitor is known again.
         only: The one app that the page is about, which may have no card; None for all that have one.
     """
-    with watch.listening(visitor) as listener:
+    with watch.listening(visitor, hub.signin.session_key(scope)) as listener:
+        if not await still(hub, visitor, scope):
+            return
         view = _View(hub, watch, visitor, only)
         yield _RETRY + view.whole()
-        silent = 0.0
         while not listener.closed:
-            changed = await listener.changes(CHECK)
-            if listener.closed or not await still(hub, visitor, scope):
+            changed = await listener.changes(HEARTBEAT)
+            if listener.closed:
                 return
             told = b"".join(map(view.change, sorted(changed)))
-            silent = 0.0 if told else silent + CHECK
-            if silent >= HEARTBEAT:
-                told, silent = STILL_HERE, 0.0
-            if told:
-                yield told
+            if told or not changed:
+                yield told or STILL_HERE
 
 
 class _View:

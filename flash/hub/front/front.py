@@ -72,12 +72,18 @@ class Front:
         self.app.register_blueprint(views.blueprint(hub, self.watch))
         self.app.register_blueprint(api.blueprint(hub, self.watch))
         self.app.register_blueprint(health.blueprint(hub))
-        if (signin := hub.signin.blueprint()) is not None:
-            self.app.register_blueprint(signin)
+        self._add_signin(hub)
         self.app.context_processor(lambda: {"visitor": visitor_of()})
         self.app.register_error_handler(HTTPException, self._refused)
         self.app.register_error_handler(Exception, self._failed)
         self.app.after_request(_guarded)
+
+    def _add_signin(self, hub: Hub) -> None:
+        """Add the pages by which one signs in and out, where there are any."""
+        pages = hub.signin.blueprint()
+        self.app.jinja_env.globals["signs_out"] = pages is not None
+        self.app.register_blueprint(pages or views.without_pages(hub))
+        hub.signin.on_end(self.watch.end_session)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         """Serve a request to a page of the hub's own.

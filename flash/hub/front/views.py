@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from quart import Blueprint, Response, abort, render_template, request
+from quart import Blueprint, Response, abort, redirect, render_template, request
 
+from ..signin.base import safe_next
 from . import events
 from .ansi import pieces
 from .cards import card_of, cards
@@ -23,6 +24,23 @@ LINES = 500
 
 #: A picture may be a drawing that somebody else has made: it runs no script, wherever it is opened.
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def without_pages(hub: Hub) -> Blueprint:
+    """The page to sign in at where browsers ask for the password themselves, or a proxy does.
+
+    Args:
+        hub: The hub.
+    """
+    pages = Blueprint("signin", __name__)
+
+    @pages.get("/_hub/login")
+    async def login() -> Any:
+        if visitor_of().known or hub.signin.open:
+            return redirect(safe_next(request.args.get("next", "/_hub/")), 303)
+        return await challenge(hub)
+
+    return pages
 
 
 def blueprint(hub: Hub, watch: Watch) -> Blueprint:

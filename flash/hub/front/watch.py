@@ -32,11 +32,13 @@ class Listener:
 
     Args:
         visitor: Whose page it is.
+        session: The session that it belongs to, and ends with.
     """
 
-    def __init__(self, visitor: Visitor) -> None:
+    def __init__(self, visitor: Visitor, session: str | None) -> None:
         self.visitor = visitor
-        #: Whether there is nothing more to come: the hub ends.
+        self.session = session
+        #: Whether there is nothing more to come: the hub ends, or the session has.
         self.closed = False
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
@@ -47,7 +49,7 @@ class Listener:
         self._wake.set()
 
     def close(self) -> None:
-        """Note that the hub ends."""
+        """Note that nothing more comes."""
         self.closed = True
         self._wake.set()
 
@@ -82,9 +84,9 @@ class Watch:
         return len(self._listeners)
 
     @contextmanager
-    def listening(self, visitor: Visitor) -> Iterator[Listener]:
-        """Listen while the block runs."""
-        listener = Listener(visitor)
+    def listening(self, visitor: Visitor, session: str | None) -> Iterator[Listener]:
+        """Listen while the block runs, for a visitor and the session that this belongs to."""
+        listener = Listener(visitor, session)
         self._listeners.add(listener)
         if self._task is None:
             self._task = asyncio.create_task(self._watch(), name="flash-hub-watch")
@@ -94,6 +96,12 @@ class Watch:
             self._listeners.discard(listener)
             if not self._listeners:
                 self._end()
+
+    def end_session(self, session: str) -> None:
+        """Tell the listeners of a session that it has ended."""
+        for listener in self._listeners:
+            if listener.session == session:
+                listener.close()
 
     def _end(self) -> None:
         if self._task is not None:
