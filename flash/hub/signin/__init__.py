@@ -4,7 +4,8 @@ from .base import SignIn
 from .basic import Basic
 from .forwarded import Forwarded
 from .none import NoSignIn
+from .oidc import OIDC
 from .origins import foreign
 from .password import PasswordFile
 
-__all__ = ["Basic", "Forwarded", "NoSignIn", "PasswordFile", "SignIn", "foreign"]
+__all__ = ["OIDC", "Basic", "Forwarded", "NoSignIn", "PasswordFile", "SignIn", "foreign"]

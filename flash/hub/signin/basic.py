@@ -34,7 +34,7 @@ class Basic(SignIn):
     One cannot sign out: browsers keep the password until they are closed.
 
     Args:
-        file: The file of users; see :mod:`flash.hub.signin.users`.
+        users: The file of users; see :mod:`flash.hub.signin.users`.
         realm: What browsers call it.
 
     Example:
@@ -43,9 +43,9 @@ class Basic(SignIn):
 
     consumes = frozenset((b"authorization",))
 
-    def __init__(self, file: str | os.PathLike[str], *, realm: str = "Apps") -> None:
+    def __init__(self, users: str | os.PathLike[str], *, realm: str = "Apps") -> None:
         super().__init__()
-        self._checking = Checking(UserFile(file))
+        self._checking = Checking(UserFile(users))
         self._realm = "".join(each for each in realm if each.isascii() and each.isprintable() and each not in '"\\')
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, tuple[str, str]] = OrderedDict()

@@ -44,7 +44,7 @@ class PasswordFile(BrowserSignIn):
     Who is removed from the file, or gets another password, is signed out within a second; other roles count as soon.
 
     Args:
-        file: The file of users; see :mod:`flash.hub.signin.users`.
+        users: The file of users; see :mod:`flash.hub.signin.users`.
         idle: Seconds without a request after which one has to sign in again.
         absolute: Seconds after which one has to in any case.
 
@@ -53,10 +53,10 @@ class PasswordFile(BrowserSignIn):
     """
 
     def __init__(
-        self, file: str | os.PathLike[str], *, idle: float = 12 * 3600.0, absolute: float = 7 * 86400.0
+        self, users: str | os.PathLike[str], *, idle: float = 12 * 3600.0, absolute: float = 7 * 86400.0
     ) -> None:
         super().__init__(idle=idle, absolute=absolute)
-        self._checking = Checking(UserFile(file))
+        self._checking = Checking(UserFile(users))
         self._looking: asyncio.Task[None] | None = None
 
     async def prepare(self, hub: Hub) -> None:

@@ -175,7 +175,7 @@ class Sessions:
 
     async def flush(self) -> None:
         """Write what has changed."""
-
+        changed = [session for session in self if session.seen > session.saved]
         for session in changed:
             session.saved = session.seen
         if changed:
