@@ -60,8 +60,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize("prefix", in_both_ways(*DASH, *OTHERS, "static"))
 def test_the_index_is_found_with_its_slash_and_without(site: httpx.Client, prefix: str) -> None:
-    redirect = site.get(f"{prefix}?a=1")
-    assert (redirect.status_code, redirect.headers["location"]) == (307, f"{prefix}/?a=1")
+    found = site.get(f"{prefix}?a=1", follow_redirects=True)
+    assert [answer.status_code for answer in found.history] == [307]
+    assert found.url.raw_path.decode() == f"{prefix}/?a=1"
     index = site.get(f"{prefix}/")
     assert index.status_code == 200, index.text
 
@@ -91,7 +92,7 @@ def test_static_pages_have_their_files(site: httpx.Client, prefix: str) -> None:
 def test_a_deep_link_is_a_page_of_the_app(site: httpx.Client, prefix: str) -> None:
     page = site.get(f"{prefix}/deep/link")
     assert page.status_code == 200
-    assert f"<title>Deep in {prefix.rpartition('/')[2]}</title>" in page.text
+    assert f'content="Deep in {prefix.rpartition("/")[2]}"' in page.text
 
 
 @pytest.mark.parametrize("prefix", in_both_ways(*DASH, *OTHERS))
