@@ -44,7 +44,8 @@ class Hosting:
         """
         if runs_inline(spec):
             found = adopt_object(target, spec.prefix) if spec.target is None else spec.target
-            return partial(InlineHost, spec, found, log=self._hub.folders.log(spec.name))
+            folders = self._hub.folders
+            return partial(InlineHost, spec, found, log=folders.log(spec.name), folder=folders.instance(spec.name))
         if spec.target is None:
             raise ConfigurationError(
                 f"{spec.name!r} is an object of this process and cannot run in another one: write where it is found, "
