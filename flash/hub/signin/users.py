@@ -98,6 +98,23 @@ class UserFile:
         if os.name == "posix" and self.path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
             logger.warning("Others on this machine can read %s: run chmod 600 %s.", self.path, self.path)
 
+    def known(self, name: str) -> User:
+        """One user.
+
+        Raises:
+            ConfigurationError: There is no such user.
+        """
+        return self._found(name, self.read())
+
+    def refuse_taken(self, name: str) -> None:
+        """Look whether a name can be given to a new user.
+
+        Raises:
+            ConfigurationError: Somebody has it.
+        """
+        if self.path.exists() and name in self.read():
+            raise ConfigurationError(f"There is a user {name!r} already.")
+
     def put(self, name: str, password: str, roles: Iterable[str] = ()) -> None:
         """Add a user.
 
@@ -127,7 +144,7 @@ class UserFile:
         checked = None if roles is None else checked_roles(roles)
 
         def update(users: dict[str, User]) -> None:
-            user = users[self._known(name, users)]
+            user = self._found(name, users)
             users[user.name] = replace(
                 user,
                 password=user.password if password is None else password,
@@ -142,10 +159,11 @@ class UserFile:
         Raises:
             ConfigurationError: There is no such user.
         """
-        self._edit(lambda users: users.pop(self._known(name, users)))
+        self._edit(lambda users: users.pop(self._found(name, users).name))
 
-    def _known(self, name: str, users: Mapping[str, User]) -> str:
-        if (found := unicodedata.normalize("NFC", name)) not in users:
+    def _found(self, name: str, users: Mapping[str, User]) -> User:
+        found = users.get(unicodedata.normalize("NFC", name))
+        if found is None:
             raise ConfigurationError(f"{self.path} has no user {name!r}. It has {', '.join(sorted(users)) or 'none'}.")
         return found
 
