@@ -106,8 +106,8 @@ class HubFile(msgspec.Struct, frozen=True, kw_only=True):
         if not fields.get("target"):
             raise ConfigurationError(f'{where} has no target. Write target = "apps/sales.py", for example.')
         target = _located(fields.pop("target"), self.folder, where)
-        if isinstance(target, tuple):
-            fields.setdefault("cwd", ".")
+        if isinstance(target, tuple) or not os.path.isabs(target):
+            fields.setdefault("cwd", ".")  # Commands run, and modules are found, beside the file.
         own = described(target) if isinstance(target, str) else {}
         declaration = Declaration(target, where, absolute_paths(fields, self.folder), own)
         declaration.spec()
