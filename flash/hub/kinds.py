@@ -109,8 +109,8 @@ def _of_dash(dash_app: Any, prefix: str) -> Application:
     if prefix and routes == f"{prefix}/":
         place, routes = unstripped, "/"
     elif dash_app.config.requests_pathname_prefix != prefix + routes:
-        # It was made before its prefix was known.
-        dash_app.init_app(requests_pathname_prefix=prefix + routes)
+        # It was made before its prefix was known. Dash's own method changes the setting and nothing else.
+        _dash.OriginalDash.init_app(dash_app, requests_pathname_prefix=prefix + routes)
     if isinstance(dash_app, Flash):
         return Application(in_context(place(server, prefix), dash_app), "flash", dash_app, dash_app.backend)
     backend = None
@@ -139,13 +139,17 @@ def _protocol(target: Any) -> Literal["asgi", "wsgi"] | None:
     """Which protocol a callable speaks, as far as its arguments show."""
     own = 0
     if not inspect.isroutine(target):
-        # Looked up as it is written: proxies of Flask's and Quart's fail when they are touched outside of a request.
-        target, own = inspect.getattr_static(type(target), "__call__", None), 1
-    if not inspect.isroutine(target) or isinstance(target, type):
+        target, own = None if isinstance(target, type) else _written_call(type(target)), 1
+    if not inspect.isroutine(target):
         return None
     if inspect.iscoroutinefunction(target):
         return "asgi" if _takes(target, 3 + own) else None
     return "wsgi" if _takes(target, 2 + own) else "asgi" if _takes(target, 3 + own) else None
+
+
+def _written_call(kind: type) -> Any:
+    """``__call__`` as a class has it: proxies of Flask's and Quart's fail when they are touched outside a request."""
+    return next((vars(each)["__call__"] for each in kind.__mro__ if "__call__" in vars(each)), None)
 
 
 def _takes(function: Any, count: int) -> bool:

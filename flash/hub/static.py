@@ -44,8 +44,10 @@ class StaticFolder(Quart):
 
     def _find(self, path: str) -> Path | None:
         """The file for a path, if there is one that may be seen."""
-        hidden = any(part.startswith(".") for part in path.split("/"))
-        file = None if hidden or "\\" in path or "\0" in path else self._visible(self._folder / path)
+        hidden = any(part.startswith(".") for part in path.split("/")) or "\\" in path or "\0" in path
+        file = None if hidden else self._visible(self._folder / path)
+        if file is not None and path.endswith("/") and file.name != _INDEX:
+            file = None
         if file is None and self._spa and not hidden and "." not in path.rpartition("/")[2]:
             file = self._visible(self._folder)
         return file
