@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from quart import Response
 
 from ..host import Scope
+from ..logs import follow
 from ..visitor import Visitor
+from .ansi import Piece, pieces
 from .cards import Card, card_of
 from .who import still
 
 if TYPE_CHECKING:
     from ..hub import Hub
-    from .watch import Watch
+    from .watch import Listener, Watch
 
 #: The most pages that may listen at once.
 LISTENERS = 1000
 
 #: Seconds after which a page that is told nothing hears that the stream is alive.
 HEARTBEAT = 15.0
+
+#: So many lines of a log are shown, and wait at the most for a page that reads slowly.
+LINES = 500
+
+#: Seconds that the first lines of a log are waited for; it may have none.
+FIRST = 1.0
 
 #: A comment, which pages do not see.
 STILL_HERE = b": still here\n\n"
@@ -71,6 +82,48 @@ async def apps(hub: Hub, watch: Watch, visitor: Visitor, scope: Scope, only: str
             told = b"".join(map(view.change, sorted(changed)))
             if told or not changed:
                 yield told or STILL_HERE
+
+
+async def log(hub: Hub, watch: Watch, visitor: Visitor, scope: Scope, name: str) -> AsyncIterator[bytes]:
+    """The events of a log: first its end, then what is written, until the hub or the session ends.
+
+    Args:
+        hub: The hub.
+        watch: Its watch.
+        visitor: One who may manage the app.
+        scope: The request.
+        name: The app.
+    """
+    with watch.listening(visitor, hub.signin.session_key(scope)) as listener:
+        if not await still(hub, visitor, scope):
+            return
+        waiting: deque[str] = deque(maxlen=LINES)
+        reading = asyncio.create_task(_read(hub.folders.log(name), waiting, listener, name))
+        try:
+            await listener.changes(FIRST)
+            yield _RETRY + event("whole", {"lines": _taken(waiting)})
+            while not listener.closed:
+                changed = await listener.changes(HEARTBEAT)
+                if waiting:
+                    yield event("lines", {"lines": _taken(waiting)})
+                elif not changed:
+                    yield STILL_HERE
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _read(path: Path, waiting: deque[str], listener: Listener, name: str) -> None:
+    """Read a log as it is written; of lines that nobody has taken the oldest go first."""
+    async for line in follow(path, last=LINES):
+        waiting.append(line)
+        listener.mark(name)
+
+
+def _taken(waiting: deque[str]) -> list[list[Piece]]:
+    lines = [pieces(line) for line in waiting]
+    waiting.clear()
+    return lines
 
 
 class _View:

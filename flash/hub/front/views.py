@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quart import Blueprint, Response, abort, redirect, render_template, request
 
+from ..logs import tail
 from ..signin.base import safe_next
 from . import events
 from .ansi import pieces
@@ -18,9 +19,6 @@ from .who import challenge, managed, scope_of_request, visible, visitor_of
 if TYPE_CHECKING:
     from ..hub import Hub
     from .watch import Watch
-
-#: So many lines of a log are shown.
-LINES = 500
 
 #: A picture may be a drawing that somebody else has made: it runs no script, wherever it is opened.
 _PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -88,12 +86,17 @@ def blueprint(hub: Hub, watch: Watch) -> Blueprint:
 
     @pages.get("/_hub/apps/<name>/log")
     async def log(name: str) -> str:
-        from ..logs import tail
-
         mount = await managed(hub, name)
-        lines = await asyncio.to_thread(tail, hub.folders.log(name), LINES)
+        lines = await asyncio.to_thread(tail, hub.folders.log(name), events.LINES)
         return await render_template(
             "log.html", card=card_of(mount, visitor_of()), lines=[pieces(line) for line in lines]
         )
+
+    @pages.get("/_hub/apps/<name>/log/events")
+    async def follow(name: str) -> Response:
+        await managed(hub, name)
+        if len(watch) >= events.LISTENERS:
+            abort(503)
+        return events.stream(events.log(hub, watch, visitor_of(), scope_of_request(), name))
 
     return pages
