@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from itsdangerous import BadSignature, TimestampSigner
-from quart import Blueprint, Response, make_response, render_template, request
+from quart import Blueprint, Response, abort, make_response, render_template, request
 
 from ..visitor import Visitor
 from .base import safe_next
@@ -91,7 +91,8 @@ class PasswordFile(BrowserSignIn):
 
         @pages.post("/_hub/login")
         async def send() -> Response:
-            request.max_content_length = LARGEST_FORM
+            if (request.content_length or LARGEST_FORM + 1) > LARGEST_FORM:
+                abort(413)
             form = await request.form
             goal = safe_next(form.get("next"))
             if not self._is_of_this_browser(form.get("token", "")):
