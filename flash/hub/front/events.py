@@ -100,10 +100,13 @@ async def log(hub: Hub, watch: Watch, visitor: Visitor, scope: Scope, name: str)
         waiting: deque[str] = deque(maxlen=LINES)
         reading = asyncio.create_task(_read(hub.folders.log(name), waiting, listener, name))
         try:
-            await listener.changes(FIRST)
+            while not waiting and await listener.changes(FIRST):
+                continue  # Something else has changed.
             yield _RETRY + event("whole", {"lines": _taken(waiting)})
             while not listener.closed:
                 changed = await listener.changes(HEARTBEAT)
+                if listener.closed:
+                    return
                 if waiting:
                     yield event("lines", {"lines": _taken(waiting)})
                 elif not changed:

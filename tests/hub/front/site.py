@@ -73,10 +73,16 @@ def broken() -> Any:
 
 
 class Slow:
-    """A factory that waits until it may go on."""
+    """A factory that waits until it may go on, at the latest after the block; apps are made one at a time."""
 
     def __init__(self) -> None:
         self.may_go_on = threading.Event()
+
+    def __enter__(self) -> Slow:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.may_go_on.set()
 
     def __call__(self) -> Any:
         self.may_go_on.wait(PATIENCE)

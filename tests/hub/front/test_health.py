@@ -11,23 +11,16 @@ import pytest
 from flash.hub.hub import Hub
 
 from ...live.conftest import wait_until
-from ..serving import serving
+from ..serving import on_loop, serving
 from .site import ADMINISTRATOR, ByCookie, Slow, broken, client, hub_at, page
 
 
 @pytest.fixture
-def slow() -> Slow:
-    return Slow()
-
-
-@pytest.fixture
-def hub(tmp_path: Path, slow: Slow) -> Hub:
+def hub(tmp_path: Path) -> Hub:
     hub = hub_at(tmp_path, ByCookie(), metrics_token="a long token")
     hub.mount(page, "/sales", access="public")
     hub.mount(page, "/off", on=False)
     hub.mount(page, "/sleepy", on_demand=True)
-    hub.mount(slow, "/slow", access="public")
-    hub.mount(slow, "/secret", access=["nobody"])
     return hub
 
 
@@ -37,9 +30,11 @@ def url(hub: Hub) -> Iterator[str]:
         yield url
 
 
-def test_ready_is_when_all_that_is_on_can_be_used(hub: Hub, url: str, slow: Slow) -> None:
-    with client(url) as watcher:
+def test_ready_is_when_all_that_is_on_can_be_used(hub: Hub, url: str) -> None:
+    with Slow() as slow, client(url) as watcher:
         wait_until(lambda: hub["sales"].status().state == "running")
+        for name, access in (("slow", "public"), ("secret", ["nobody"])):
+            on_loop(hub, hub.add(slow, f"/{name}", access=access))
         assert watcher.get("/_hub/health").json() == {"status": "ok"}
         answer = watcher.get("/_hub/ready")
         assert answer.status_code == 503

@@ -10,7 +10,7 @@ import pytest
 
 from flash.hub.hub import Hub
 
-from ..serving import serving
+from ..serving import on_loop, serving
 from .site import ADMINISTRATOR, NAVIGATION, SCRIPT, ByCookie, Slow, client, hub_at, page
 
 
@@ -91,9 +91,9 @@ def test_forms_lead_back_to_their_page(url: str, written: str | None, location: 
 
 
 def test_nobody_waits_for_a_slow_start(tmp_path: Path) -> None:
-    hub, slow = hub_at(tmp_path, ByCookie()), Slow()
-    hub.mount(slow, "/slow", on=False)
-    with serving(hub) as url, client(url, ADMINISTRATOR, **SCRIPT) as admin:
+    hub = hub_at(tmp_path, ByCookie())
+    with Slow() as slow, serving(hub) as url, client(url, ADMINISTRATOR, **SCRIPT) as admin:
+        on_loop(hub, hub.add(slow, "/slow", on=False))
         answer = admin.post("/_hub/api/apps/slow/on")
         assert (answer.status_code, answer.json()["state"]) == (202, "starting")
         slow.may_go_on.set()
