@@ -14,7 +14,7 @@ from ..app import Flash
 from ..exceptions import ConfigurationError
 from ..server.serving import Backend
 from .layers import ASGI, answering_lifespan, below, beside, in_context, knowing_visitors, unstripped, warmed_up
-from .prefixes import apps_of
+from .prefixes import apps_of, drop_own_place, keep_own_places, set_requests_prefix
 from .static import StaticFolder, static_folder
 from .wsgi import served_by_threads
 
@@ -74,6 +74,7 @@ def _application_of(target: Any, prefix: str) -> Application:
     hosted = apps_of(target)
     if len(hosted) == 1:
         return _of_dash(hosted[0], prefix)
+    keep_own_places(prefix)
     app = _of_server(target, prefix)
     return replace(app, asgi=warmed_up(app.asgi, _dependencies(hosted))) if hosted else app
 
@@ -109,8 +110,8 @@ def _of_dash(dash_app: Any, prefix: str) -> Application:
     if prefix and routes == f"{prefix}/":
         place, routes = unstripped, "/"
     elif dash_app.config.requests_pathname_prefix != prefix + routes:
-        # It was made before its prefix was known. Dash's own method changes the setting and nothing else.
-        _dash.OriginalDash.init_app(dash_app, requests_pathname_prefix=prefix + routes)
+        set_requests_prefix(dash_app, prefix + routes)  # It was made before its prefix was known.
+    drop_own_place(dash_app)
     if isinstance(dash_app, Flash):
         return Application(in_context(place(server, prefix), dash_app), "flash", dash_app, dash_app.backend)
     backend = None

@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from .. import _dash
 from ..app import Flash
@@ -17,9 +18,25 @@ from ..app import Flash
 logger = logging.getLogger("flash.hub")
 
 _prefix: ContextVar[str | None] = ContextVar("flash_hub_prefix", default=None)
-#: Whether the app that is being made brings no server of its own; None while none is made.
-_shares_server: ContextVar[bool | None] = ContextVar("flash_hub_shares_server", default=None)
 _apps: WeakSet[Any] = WeakSet()
+#: Where apps would be by themselves, which did not count when they were made.
+_own_places: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+@dataclass
+class _Making:
+    """The app that is being made.
+
+    Attributes:
+        shares_server: Whether it brings no server of its own.
+        own_place: Where it would be by itself, if that does not count.
+    """
+
+    shares_server: bool
+    own_place: str | None = None
+
+
+_making: ContextVar[_Making | None] = ContextVar("flash_hub_making", default=None)
 
 
 @contextmanager
@@ -51,18 +68,40 @@ def apps_of(server: Any) -> list[Any]:
     return sorted(found, key=lambda app: str(app.config.routes_pathname_prefix))
 
 
+def drop_own_place(app: Any) -> None:
+    """Say that the prefix that an app was made with does not count."""
+    if own := _own_places.pop(app, None):
+        prefix = app.config.requests_pathname_prefix
+        logger.warning("The app's own prefix %s does not count: the hub serves it at %s.", own, prefix)
+
+
+def keep_own_places(prefix: str) -> None:
+    """Put apps where they are inside a larger one that mounts them by itself, as Werkzeug's dispatcher does.
+
+    Args:
+        prefix: That of the larger app; it is about those that were made while it was loaded.
+    """
+    for app, own in list(_own_places.items()):
+        if app.config.requests_pathname_prefix == f"{prefix}/":
+            set_requests_prefix(app, prefix + own)
+            del _own_places[app]
+
+
+def set_requests_prefix(app: Any, prefix: str) -> None:
+    """Change the prefix of the requests of an app's pages. Dash's own method changes the setting, and nothing else."""
+    _dash.OriginalDash.init_app(app, requests_pathname_prefix=prefix)
+
+
 def _choose(url_base: str | None, routes: str | None, requests: str | None) -> tuple[str, str] | None:
     """The prefixes of an app that is being made: those of its routes and of its pages' requests. None: its own."""
-    prefix = _prefix.get()
-    if prefix is None:
+    prefix, making = _prefix.get(), _making.get()
+    if prefix is None or making is None:
         return None
     own = routes or url_base or "/"
-    if _shares_server.get() and own not in ("/", f"{prefix}/"):
+    if making.shares_server and own not in ("/", f"{prefix}/"):
         return own, prefix + own
     if {own, requests or own} - {"/", f"{prefix}/"}:
-        logger.warning(
-            "The app's own prefix %s does not count here: the hub serves it at %s/.", requests or own, prefix
-        )
+        making.own_place = requests or own
     return "/", f"{prefix}/"
 
 
@@ -72,17 +111,20 @@ def _note_apps(make: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(make)
     def noted(self: Any, *args: Any, **kwargs: Any) -> None:
-        if _shares_server.get() is not None:  # A constructor that another one calls.
+        if _making.get() is not None:  # A constructor that another one calls.
             make(self, *args, **kwargs)
             return
         options = signature.bind_partial(self, *args, **kwargs).arguments
         options |= options.get("kwargs", {})
-        token = _shares_server.set(options.get("server", True) not in (None, True))
+        making = _Making(options.get("server", True) not in (None, True))
+        token = _making.set(making)
         try:
             make(self, *args, **kwargs)
         finally:
-            _shares_server.reset(token)
+            _making.reset(token)
         _apps.add(self)
+        if making.own_place is not None:
+            _own_places[self] = making.own_place
 
     return noted
 

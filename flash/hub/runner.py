@@ -40,6 +40,7 @@ _SETTINGS: dict[str, Any] = {
     "startup_timeout": 24 * 3600.0,
     "include_date_header": False,
     "include_server_header": False,
+    "loglevel": "WARNING",
 }
 
 

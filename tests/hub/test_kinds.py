@@ -15,8 +15,10 @@ import dash
 import flask
 import httpx
 import pytest
+from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI, Request
 from quart import Quart
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flash import Flash, html
 from flash.exceptions import ConfigurationError
@@ -109,9 +111,9 @@ def test_an_apps_own_prefix_gives_way(
     with mounted_at("/team/sales"):
         app = dash_app(backend, **own)
     assert (app.config.routes_pathname_prefix, app.config.requests_pathname_prefix) == ("/", "/team/sales/")
+    assert {each.status_code for each in answers(application_of(app, "/team/sales"), "/", "/_dash-layout")} == {200}
     lines = [record for record in caplog.records if record.name == "flash.hub"]
     assert len(lines) == (1 if own else 0)
-    assert {each.status_code for each in answers(application_of(app, "/team/sales"), "/", "/_dash-layout")} == {200}
 
 
 def test_without_a_hub_prefixes_are_the_apps_own() -> None:
@@ -145,6 +147,20 @@ def test_apps_on_a_server_of_the_users_keep_their_places(given: str) -> None:
         {"children": "two"},
         404,
     )
+
+
+@pytest.mark.parametrize("larger", ["werkzeug", "fastapi"])
+def test_apps_that_a_larger_one_mounts_keep_their_places(larger: str) -> None:
+    with mounted_at("/site"):
+        inner = dash_app("flask", requests_pathname_prefix="/dash/")
+        if larger == "werkzeug":
+            outer: Any = DispatcherMiddleware(flask.Flask("outer"), {"/dash": inner.server})
+        else:
+            outer = FastAPI()
+            outer.mount("/dash", WSGIMiddleware(inner.server))
+    page = answers(application_of(outer, "/site"), "/dash/")[0]
+    assert page.status_code == 200
+    assert inner.config.requests_pathname_prefix == "/site/dash/"
 
 
 def test_a_factory_of_a_site(tmp_path: Path) -> None:
