@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import notices
 from .host import Receive, Scope, Send
-from .routing import BadPath, Proxies, checked_path, child_scope, client_of, slash_redirect
+from .routing import PEER, BadPath, Proxies, checked_path, child_scope, client_of, slash_redirect
 from .signin import foreign
 from .spec import RESERVED
 from .visitor import ADMIN, Visitor
@@ -60,7 +60,7 @@ class Gate:
             return scope
         scheme, client, host = client_of(scope, self._proxies)
         headers = [(b"host", host.encode()), *(pair for pair in scope["headers"] if pair[0] != b"host")]
-        return {**scope, "scheme": scheme, "client": client, "headers": headers}
+        return {**scope, PEER: scope.get("client"), "scheme": scheme, "client": client, "headers": headers}
 
     async def visitor(self, scope: Scope) -> Visitor:
         """Who asks."""
@@ -116,6 +116,7 @@ def _is_local(scope: Scope) -> bool:
     forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope["headers"])
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     try:
-        return bool(client) and ip_address(client[0]).is_loopback and not forwarded and name in _LOCAL_NAMES
+        address = client and ip_address(client[0])
+        return bool(address and address.is_loopback and not forwarded and name in _LOCAL_NAMES)
     except ValueError:
         return False

@@ -298,10 +298,8 @@ class Exchange:
                 "prefix": spec.prefix,
             },
         }
-        consumed = self._mount.hub.signin.consumes
-        headers = [pair for pair in scope["headers"] if pair[0] not in consumed] if consumed else scope["headers"]
         scope["headers"] = child_headers(
-            headers,
+            self._mount.hub.signin.headers_for_apps(scope["headers"]),
             visitor,
             prefix=spec.prefix,
             scheme=scope["scheme"],

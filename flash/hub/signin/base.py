@@ -40,9 +40,6 @@ class SignIn(ABC):
     #: Whether everybody may come in.
     open: ClassVar[bool] = False
 
-    #: Headers by which one signs in: they are for the hub alone, and no app gets them. Lower case.
-    consumes: frozenset[bytes] = frozenset()
-
     def __init__(self) -> None:
         self._on_end: list[Callable[[str], None]] = []
 
@@ -95,6 +92,14 @@ class SignIn(ABC):
     def blueprint(self) -> Blueprint | None:
         """The pages by which one signs in and out, below ``/_hub/``; None when there are none."""
         return None
+
+    def headers_for_apps(self, headers: Headers) -> Headers:
+        """The headers of a request without those by which one signs in: no app gets a password, nor a claim.
+
+        Args:
+            headers: As the browser sent them.
+        """
+        return headers
 
     def refresh_headers(self, visitor: Visitor, scope: Scope) -> Headers:
         """Headers for the answer to a request: a session's new cookie, when it is time for one.

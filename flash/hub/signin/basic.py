@@ -41,8 +41,6 @@ class Basic(SignIn):
         >>> hub = Hub(signin=Basic("users.txt"))
     """
 
-    consumes = frozenset((b"authorization",))
-
     def __init__(self, users: str | os.PathLike[str], *, realm: str = "Apps") -> None:
         super().__init__()
         self._checking = Checking(UserFile(users))
@@ -89,6 +87,10 @@ class Basic(SignIn):
         found = None if sent is None else self._right.get(self._digest(sent))
         return None if found is None else f"basic:{found[0]}"
 
+    def headers_for_apps(self, headers: Headers) -> Headers:
+        """See :meth:`SignIn.headers_for_apps`."""
+        return [(name, value) for name, value in headers if name != b"authorization" or not _is_basic(value)]
+
     async def challenge(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See :meth:`SignIn.challenge`: the browser asks for name and password."""
         sent = _authorization(scope)
@@ -126,10 +128,14 @@ class Basic(SignIn):
 def _authorization(scope: Scope) -> bytes | None:
     """What a request brings after ``Basic``; None when it brings nothing, or several."""
     sent = [value for name, value in scope["headers"] if name == b"authorization"]
-    if len(sent) != 1:
+    if len(sent) != 1 or not _is_basic(sent[0]):
         return None
-    kind, _, rest = sent[0].partition(b" ")
-    return rest.strip() if kind.lower() == b"basic" else None
+    rest: bytes = sent[0].partition(b" ")[2]
+    return rest.strip()
+
+
+def _is_basic(value: bytes) -> bool:
+    return value.partition(b" ")[0].lower() == b"basic"
 
 
 def _decoded(sent: bytes) -> tuple[str, str]:

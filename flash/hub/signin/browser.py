@@ -12,7 +12,7 @@ from quart import Blueprint, Response, redirect, request
 from ...exceptions import ConfigurationError
 from ..host import Scope
 from ..visitor import NOBODY, Visitor, cookie_name
-from .base import Headers, SignIn, is_navigation
+from .base import LOGIN, Headers, SignIn, is_navigation
 from .cookies import cookies_of, set_cookie
 from .sessions import TABLE, Session, Sessions
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from ..hub import Hub
 
 logger = logging.getLogger("flash.hub")
+
+LOGOUT = "/_hub/logout"
+
+#: Where one goes back to from a provider of identities.
+CALLBACK = "/_hub/oidc/callback"
+
+#: Pages that set the cookie themselves.
+_BEGIN_OR_END = (LOGIN, LOGOUT, CALLBACK)
 
 #: Seconds between looks at what has ended and has to be written.
 INTERVAL = 5.0
@@ -97,6 +105,8 @@ class BrowserSignIn(SignIn):
         """See :meth:`SignIn.refresh_headers`. Only what no cache keeps for others gets a cookie."""
         if scope["type"] != "http" or (scope["method"] == "GET" and not is_navigation(scope)):
             return []
+        if scope["path"].endswith(_BEGIN_OR_END):
+            return []
         session = self.session_of(scope)
         token = None if session is None else self.sessions.turned(session)
         if token is None:
@@ -107,7 +117,7 @@ class BrowserSignIn(SignIn):
         """See :meth:`SignIn.blueprint`."""
         pages = Blueprint("signin", __name__)
 
-        @pages.post("/_hub/logout")
+        @pages.post(LOGOUT)
         async def logout() -> Response:
             session = self.session_of(asked())
             if session is not None:

@@ -9,7 +9,7 @@ from ...exceptions import ConfigurationError
 from ..host import Receive, Scope, Send
 from ..routing import PEER, Proxies
 from ..visitor import NOBODY, Visitor
-from .base import SignIn, answer, is_navigation, refuse
+from .base import Headers, SignIn, answer, is_navigation, refuse
 
 
 class Forwarded(SignIn):
@@ -47,7 +47,6 @@ class Forwarded(SignIn):
         self._roles = None if roles is None else roles.lower().encode()
         self._admins = frozenset(admins)
         self._sign_in_url = sign_in_url
-        self.consumes = frozenset(filter(None, (self._user, self._roles)))
 
     async def identify(self, scope: Scope) -> Visitor:
         """See :meth:`SignIn.identify`."""
@@ -61,6 +60,10 @@ class Forwarded(SignIn):
         told = _only(scope, self._roles) if self._roles is not None else ""
         roles = {role for each in (told or "").split(",") if (role := each.strip())}
         return Visitor(name, frozenset(roles | {"admin"} if name in self._admins else roles))
+
+    def headers_for_apps(self, headers: Headers) -> Headers:
+        """See :meth:`SignIn.headers_for_apps`. A WSGI app takes ``Remote_User`` for ``Remote-User``."""
+        return [pair for pair in headers if pair[0].replace(b"_", b"-") not in (self._user, self._roles)]
 
     async def challenge(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See :meth:`SignIn.challenge`."""

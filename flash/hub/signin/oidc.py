@@ -16,7 +16,7 @@ from quart import Blueprint, Response, make_response, redirect, render_template,
 from ...exceptions import ConfigurationError
 from ..visitor import ADMIN, Visitor
 from .base import LOGIN, safe_next
-from .browser import BrowserSignIn, as_response, asked
+from .browser import CALLBACK, BrowserSignIn, as_response, asked
 from .cookies import cookies_of, set_cookie
 from .provider import Provider, ProviderFailed
 from .sessions import Session
@@ -26,7 +26,6 @@ logger = logging.getLogger("flash.hub")
 #: The environment variable that holds the hub's secret at the provider.
 SECRET_VARIABLE = "FLASH_OIDC_CLIENT_SECRET"
 
-CALLBACK = "/_hub/oidc/callback"
 SIGNED_OUT = "/_hub/signed-out"
 
 #: Seconds that one has to sign in at the provider.
