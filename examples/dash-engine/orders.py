@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from flash import Flash, Input, Output, State, dcc, html, no_update
-from flash.hub import instance_folder
+from flash.hub.inside import instance_folder
 
 TABLE = "create table if not exists orders (customer text not null, amount real not null)"
 

@@ -150,7 +150,7 @@ def test_the_page_of_the_seed_is_answered_by_its_backend(site: httpx.Client, way
 @pytest.mark.parametrize(("script", "answer"), [("script", "script in __main__: 7"), ("script_guarded", "guarded: 7")])
 def test_a_script_is_served_as_it_is(site: httpx.Client, script: str, answer: str) -> None:
     prefix = f"/process/{script}"
-    assert re.search(f'"requests_pathname_prefix": ?"{prefix}/"', site.get(f"{prefix}/").text)
+    assert f'src="{prefix}/_dash-component-suites/' in site.get(f"{prefix}/").text
     assert called(site, prefix, "out", "in", "7") == answer
 
 
