@@ -330,8 +330,11 @@ class Exchange:
 
     async def _within(self, seconds: float, serving: Coroutine[Any, Any, None]) -> None:
         """Serve, and break off when no answer has begun in time."""
-        async with asyncio.timeout(seconds) as self._patience:
-            await serving
+        try:
+            async with asyncio.timeout(seconds) as self._patience:
+                await serving
+        finally:
+            self._patience = None
 
 
 class _TooLarge(Exception):
