@@ -61,7 +61,8 @@ class Flash(LiveApp):
         live: The live connection. None opens it in the pages of apps that use it, True in every page, False in none;
             a dict names settings of :class:`flash.live.settings.LiveSettings`.
         identify: Says who asks: a plain or asynchronous function that gets Quart's request and returns a text, or
-            None for an unknown user. ``client.user`` is what it returned.
+            None for an unknown user. ``client.user`` is what it returned. None asks quart-auth, Flask-Login, or the
+            hub that serves the app.
         server_service: How pages ask for callbacks whose service does not say it: ``"live"``, ``"http"``, or None (as
             ``websocket_callbacks`` says). Shared callbacks are live in any case.
         shared_storage: Where shared state is kept: ``"redis://..."`` for apps of several processes, a
