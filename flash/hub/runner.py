@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -25,13 +24,11 @@ from .kinds import application_of
 from .loading import load_and_serve
 from .prefixes import mounted_at
 
-logger = logging.getLogger("flash.hub")
-
 #: The environment variable that says what to run.
 VARIABLE = "FLASH_HUB_CHILD"
 
-#: How long threads and exit handlers of the app may still take when all is over, in seconds.
-_AFTERWARDS = 3.0
+#: How long the script's last lines, threads and exit handlers may take when the server has ended, in seconds.
+_AFTERWARDS = 5.0
 
 #: The hub keeps its connections, watches the start, and writes these headers itself.
 _SETTINGS: dict[str, Any] = {
@@ -88,17 +85,19 @@ class Runner:
 
     def serve(self, target: Any) -> None:
         """Serve an app until the process is asked to end."""
-        self._prepare(target).run()
+        with _last_act():
+            self._prepare(target).run()
 
     async def serve_here(self, target: Any, until: Callable[..., Awaitable[Any]] | None = None) -> None:
         """Serve an app on the loop that runs, until the process is asked to end, or ``until`` has waited."""
-        server = self._prepare(target)
-        waiting = asyncio.create_task(_stop_after(until, server)) if until else None
-        try:
-            await server.serve()
-        finally:
-            if waiting is not None:
-                waiting.cancel()
+        with _last_act():
+            server = self._prepare(target)
+            waiting = asyncio.create_task(_stop_after(until, server)) if until else None
+            try:
+                await server.serve()
+            finally:
+                if waiting is not None:
+                    waiting.cancel()
 
     def _prepare(self, target: Any) -> Server:
         if self._server is not None:
@@ -126,6 +125,18 @@ async def _stop_after(until: Callable[..., Awaitable[Any]], server: Server) -> N
     server.stop()
 
 
+@contextmanager
+def _last_act() -> Iterator[None]:
+    """Serving is what the process is for: its failure ends the process at once, and its end soon."""
+    try:
+        yield
+    except Exception as error:
+        _fail(error)
+    watchdog = threading.Timer(_AFTERWARDS, _end, [0])
+    watchdog.daemon = True
+    watchdog.start()
+
+
 def main() -> None:
     """Run the app that the environment names. Ends with code 1 when that fails; the log's last line says why."""
     _write_lines_at_once()
@@ -133,15 +144,8 @@ def main() -> None:
         Runner(read_child()).run()
     except KeyboardInterrupt:
         _end(1)
-    except FlashError as error:
-        _fail(str(error))
     except Exception as error:
-        traceback.print_exc()
-        _fail(f"The app could not start: {type(error).__name__}: {error}")
-    # What the app has left running must not keep the process.
-    watchdog = threading.Timer(_AFTERWARDS, _end, [0])
-    watchdog.daemon = True
-    watchdog.start()
+        _fail(error)
 
 
 def read_child() -> Child:
@@ -162,7 +166,11 @@ def _write_lines_at_once() -> None:
             stream.reconfigure(line_buffering=True)
 
 
-def _fail(sentence: str) -> NoReturn:
+def _fail(error: Exception) -> NoReturn:
+    sentence = str(error)
+    if not isinstance(error, FlashError):
+        traceback.print_exception(error)
+        sentence = f"The app could not start: {type(error).__name__}: {error}"
     print(sentence, file=sys.stderr)
     _end(1)
 

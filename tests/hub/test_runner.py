@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ..apps import run
 from ..live.asgi import eventually
 from .running import APPS, Running, headers_of_hub, running, start
 
@@ -203,6 +204,138 @@ def test_what_a_script_does_after_run_is_done_at_the_end(tmp_path: Path) -> None
         app.ask_to_end()
         assert app.exit_code() == 0
         assert app.log.split("\n")[-3:] == ["script: goodbye", "script: exit", ""]
+
+
+#: Scripts that serve in unusual places, with what they say at the end.
+PLACES = {
+    "a loop of their own": """
+import asyncio, signal
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from quart import Quart
+app = Quart(__name__)
+
+@app.get("/")
+async def index():
+    return f"beside {len(beats) > 0}"
+
+beats = []
+
+async def beat():
+    while True:
+        beats.append(1)
+        await asyncio.sleep(0.01)
+
+async def main():
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    task = asyncio.create_task(beat())
+    await serve(app, Config(), shutdown_trigger=ended.wait)
+    task.cancel()
+    print("the end", flush=True)
+
+asyncio.run(main())
+""",
+    "uvicorn on a loop": """
+import asyncio, uvicorn
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/")
+async def index():
+    return "beside True"
+
+async def main():
+    await uvicorn.Server(uvicorn.Config(app)).serve()
+    print("the end", flush=True)
+
+asyncio.run(main())
+""",
+    "a thread": """
+import threading, time
+import flask
+app = flask.Flask(__name__)
+
+@app.get("/")
+def index():
+    return "beside True"
+
+def serve():
+    app.run()
+    print("the end", flush=True)
+
+threading.Thread(target=serve).start()
+while True:
+    time.sleep(0.1)
+""",
+    "a block that cleans up": """
+from concurrent.futures import ThreadPoolExecutor
+import flask
+app = flask.Flask(__name__)
+
+@app.get("/")
+def index():
+    return pool.submit(lambda: "beside True").result()
+
+with ThreadPoolExecutor() as pool:
+    app.run()
+print("the end", flush=True)
+""",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_script_is_served_where_it_serves(place: str, tmp_path: Path) -> None:
+    (tmp_path / "place.py").write_text(PLACES[place])
+    with running(tmp_path / "place.py", tmp_path) as app:
+        assert "beside True" in app.client.get("/").text
+        app.ask_to_end()
+        assert app.exit_code() == 0
+        assert app.log.endswith("the end\n")
+
+
+def test_one_file_with_shared_callbacks_at_two_prefixes(tmp_path: Path) -> None:
+    """Two processes of one parent: not taken for two workers of one app. A live connection ends at once."""
+    source = """
+from flash import Flash, Input, Output, dcc, html
+app = Flash(__name__)
+app.layout = html.Div([dcc.Slider(0, 10, id="in"), html.P(id="out")])
+
+@app.callback_shared(Output("out", "children"), Input("in", "value"))
+def show(value):
+    return f"shared {value}"
+"""
+    (tmp_path / "shared.py").write_text(source)
+
+    async def end_is_told(app: Running) -> None:
+        async with app.session() as session, session.ws_connect("/_dash-ws-callback") as link:
+            await link.send_json({"type": "hello", "version": 1})
+            assert json.loads((await link.receive()).data)["type"] == "welcome"
+            app.ask_to_end()
+            said = [json.loads(message.data)["type"] async for message in link]
+            assert said[-1] == "bye"
+
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        running(tmp_path / "shared.py", folders[0], prefix="/a") as one,
+        running(tmp_path / "shared.py", folders[1], prefix="/b") as two,
+    ):
+        asyncio.run(end_is_told(one))
+        assert one.exit_code() == 0
+        assert two.client.get("/").status_code == 200
+
+
+def test_an_app_that_is_still_being_loaded_ends_at_once(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)")
+    app = start("slow.py", tmp_path)
+    try:
+        run(lambda: eventually(lambda: "loading" in app.log))
+        app.ask_to_end()
+        assert app.exit_code() == 0
+    finally:
+        app.close()
 
 
 def test_a_lifespan_is_ended(tmp_path: Path) -> None:
