@@ -27,7 +27,7 @@ _KEYS = ("title", "home", "url", "host", "port", "trusted_proxies", "max_startin
 @click.command("hub")
 @click.argument("target", required=False, type=click.Path(path_type=Path), metavar="[FOLDER | HUB.TOML]")
 @click.option("--host", help="The address to listen on, or unix:PATH.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port.  [env: PORT; default: 8050]")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port.  [env: PORT; default: 8050]")
 @click.option("--title", help="The heading of the start page.")
 @click.option("--home", type=click.Path(file_okay=False), help="The folder for all that is kept.  [default: .hub]")
 @click.option("--url", help="Where apps find the hub.  [default: where it listens]")
@@ -96,7 +96,11 @@ def _reader(target: Path, flags: dict[str, Any]) -> Callable[[], HubFile]:
 
 def _show_log() -> None:
     """Let the hub's log be seen, unless somebody has configured one."""
-    logging.basicConfig(format="[%(asctime)s] %(levelname)s: %(message)s", level=logging.WARNING)
+    log = logging.getLogger("flash")
+    if not log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s: %(message)s"))
+        log.addHandler(handler)
     logging.getLogger("flash.hub").setLevel(logging.INFO)
 
 

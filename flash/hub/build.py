@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
-from typing import Any
+import typing
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
 
 from ..exceptions import ConfigurationError
 from . import signin
@@ -55,7 +59,7 @@ def mount_all(hub: Hub, file: HubFile) -> dict[str, Declaration]:
         try:
             name = hub.mount(found.target, found.prefix, **found.options).spec.name
         except ConfigurationError as error:
-            if found.written:
+            if not found.discovered:
                 raise ConfigurationError(f"{found.where}: {error}") from None
             logger.error("%s cannot be served: %s", found.where, error)
             continue
@@ -75,15 +79,39 @@ def signin_of(file: HubFile) -> signin.SignIn | None:
     kind = fields.pop("kind", None)
     if kind not in SIGN_INS:
         raise ConfigurationError(f"{file.path}: signin.kind is one of {', '.join(SIGN_INS)}, and not {kind!r}.")
+    if kind == "forwarded":
+        fields.setdefault("trusted", file.config.trusted_proxies or ())
     make: Any = getattr(signin, SIGN_INS[kind])
-    known = list(inspect.signature(make).parameters)
+    _refuse_keys(fields, make, f"{file.path}: a sign-in of kind {kind!r}")
+    try:
+        return cast(signin.SignIn, make(**_typed(fields, make)))
+    except (ConfigurationError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"{file.path}: the sign-in cannot be made so: {error}") from None
+
+
+def _refuse_keys(fields: Mapping[str, Any], make: Any, what: str) -> None:
+    known = inspect.signature(make).parameters
     for name in fields:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(known) or 'nothing else'}."
-            raise ConfigurationError(f"{file.path}: a sign-in of kind {kind!r} has no key {name!r}. {hint}")
-    try:
-        sign_in: signin.SignIn = make(**fields)
-    except TypeError as error:
-        raise ConfigurationError(f"{file.path}: a sign-in of kind {kind!r} cannot be made so: {error}.") from None
-    return sign_in
+            raise ConfigurationError(f"{what} has no key {name!r}. {hint}")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in fields:
+            raise ConfigurationError(f"{what} needs the key {name!r}.")
+
+
+def _typed(fields: Mapping[str, Any], make: Any) -> dict[str, Any]:
+    """The arguments, checked; numbers may be text, which is what the environment holds."""
+    kinds = typing.get_type_hints(make.__init__)
+    return {name: msgspec.convert(value, _kind(kinds[name]), strict=False) for name, value in fields.items()}
+
+
+def _kind(hint: Any) -> Any:
+    """What TOML has for an argument."""
+    if hint is float or typing.get_origin(hint) is None:
+        return hint
+    if typing.get_origin(hint) in (Iterable, Collection):
+        return list[str]
+    is_table = any(typing.get_origin(each) is Mapping for each in typing.get_args(hint))
+    return dict[str, str] if is_table else str

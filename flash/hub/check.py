@@ -108,13 +108,6 @@ def _hub(file: HubFile, environment: Mapping[str, str]) -> Iterator[Finding]:
             f"host = {config.host!r} listens on all networks, and everybody there may use every app.",
             'Write a [signin] table, kind = "password" for example; or host = "127.0.0.1", behind a proxy.',
         )
-    if kind == "forwarded" and not config.trusted_proxies:
-        yield Finding(
-            "error",
-            None,
-            "Sign-in by a forwarded header needs trusted_proxies: the header of anybody else is not believed.",
-            'Write the addresses of your proxies: trusted_proxies = ["127.0.0.1"].',
-        )
     try:
         signin_of(file)
     except ConfigurationError as error:

@@ -28,12 +28,14 @@ class Declaration:
         where: What declares it, for messages.
         written: What ``hub.toml`` says about it: fields of :class:`flash.hub.spec.Spec` and ``prefix``.
         own: What its own file says about it; what is written counts more.
+        discovered: Whether it only lies in a folder of apps.
     """
 
     target: str | tuple[str, ...]
     where: str
     written: Mapping[str, Any] = field(default_factory=dict)
     own: Mapping[str, Any] = field(default_factory=dict)
+    discovered: bool = False
 
     @property
     def prefix(self) -> str | None:
@@ -86,7 +88,8 @@ class Skipped:
 def discover(folder: Path) -> Iterator[Declaration | Skipped]:
     """Find the apps of a folder: ``*.py``, ``*/app.py``, packages with ``create_app``, folders with ``index.html``.
 
-    Names that begin with ``_`` or ``.`` are passed over. Files without an app, helpers for example, are skipped.
+    Names that begin with ``_`` or ``.``, and folders without code, are passed over. Files without an app, helpers for
+    example, are skipped.
 
     Args:
         folder: The folder, absolute.
@@ -118,9 +121,11 @@ def discover(folder: Path) -> Iterator[Declaration | Skipped]:
 def _look_at(path: Path) -> Declaration | Skipped | None:
     if path.is_dir():
         target = target_in(path)
+        if target is None and not any(path.glob("*.py")):
+            return None  # Data, assets.
         if target is None:
             return Skipped(path, f"{path} has no app.py, no create_app in __init__.py, and no index.html.")
-        return Declaration(target, str(path), own=described(target))
+        return Declaration(target, str(path), own=described(target), discovered=True)
     if path.suffix != ".py":
         return None
     if path.name in _NO_APPS or path.name.startswith("test_"):
@@ -132,7 +137,7 @@ def _look_at(path: Path) -> Declaration | Skipped | None:
             f"{path} has no app: no app, application, server, create_app or make_app, and it runs none. If it is one, "
             "write hub = {} into it.",
         )
-    return Declaration(str(path), str(path), own=absolute_paths(source.own, path.parent))
+    return Declaration(str(path), str(path), own=absolute_paths(source.own, path.parent), discovered=True)
 
 
 def target_in(folder: Path) -> str | None:

@@ -271,7 +271,15 @@ def test_sign_in(check: Check, tmp_path: Path) -> None:
     assert told(findings, "error") == ""
     assert "has 'finance', 'user:bob', which access or managers name" in told(findings, "warning")
 
-    assert "needs trusted_proxies" in told(check('[signin]\nkind = "forwarded"'), "error")
+    assert "needs the addresses of the proxy" in told(check('[signin]\nkind = "forwarded"'), "error")
+    trusted = 'trusted_proxies = ["10.0.0.1"]\n[signin]\nkind = "forwarded"\nuser = "X-User"\nadmins = ["ann"]'
+    assert told(check(trusted), "error") == ""
+    assert "Expected `array`, got `str`" in told(check(trusted.replace('["ann"]', '"ann"')), "error")
+    assert "needs the key 'client_id'" in told(check('[signin]\nkind = "oidc"\nissuer = "https://x.test"'), "error")
+    oidc = '[signin]\nkind = "oidc"\nissuer = "https://x.test"\nclient_id = "hub"\nidle = "${IDLE}"\n'
+    oidc += 'role_names = { staff = "ops" }'
+    assert told(check(oidc, IDLE="60"), "error") == ""
+    assert "Expected `float`" in told(check(oidc, IDLE="long"), "error")
     assert "signin.kind is one of none, password" in told(check('[signin]\nkind = "passwort"'), "error")
     assert "has no key 'user'. Did you mean 'users'?" in told(check('[signin]\nkind = "basic"\nuser = "x"'), "error")
 

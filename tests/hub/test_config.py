@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flash.exceptions import ConfigurationError
-from flash.hub.config import HubFile, folder_alone, read_file
+from flash.hub import Hub, Spec, signin
+from flash.hub.build import SIGN_INS, hub_of, mount_all
+from flash.hub.config import HubConfig, HubFile, folder_alone, read_file
 from flash.hub.discover import Skipped
 
 Write = Callable[..., HubFile]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hub-toml.md").read_text()
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ def test_all_kinds_of_targets(write: Write, tmp_path: Path) -> None:
     assert sales.options["cwd"] == str(tmp_path / "data")
     assert sales.options["python"] == str(tmp_path / "venv/bin/python")
     assert sales.options["picture"] == str(tmp_path / "pictures/sales.png")
-    assert (module.target, module.spec().path) == ("ops.dashboard:create_app", "/ops-dashboard/") or module.spec().path
+    assert (module.target, module.spec().path) == ("ops.dashboard:create_app", "/dashboard/")
     assert (site.target, site.spec().title) == (str(tmp_path / "site"), "Reports")
     assert folder.target == str(tmp_path / "sales" / "app.py")
     # A command runs beside the file that names it.
@@ -145,3 +151,70 @@ def test_a_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     file = folder_alone(Path("apps"))
     assert [each.target for each in file.declarations()] == [str(tmp_path / "apps" / "sales.py")]
     assert (file.folder, file.config.home) == (tmp_path, None)
+
+
+def rows(heading: str) -> dict[str, str]:
+    """The rows of a table in docs/hub-toml.md: what stands in the first column, and the second."""
+    part = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) ?\|", part, re.MULTILINE))
+
+
+def test_every_key_is_described() -> None:
+    assert set(rows("The hub")) == set(HubConfig.__struct_fields__)
+    assert set(rows("Apps")) == set(Spec.__struct_fields__)
+    kinds = rows("Sign-in")
+    assert set(kinds) == set(SIGN_INS)
+    for kind, keys in kinds.items():
+        arguments = inspect.signature(getattr(signin, SIGN_INS[kind])).parameters
+        assert [key for key in re.findall(r"`(\w+)`", keys) if key != "trusted_proxies"] == list(arguments), kind
+
+
+def test_the_defaults_are_described() -> None:
+    hub = {name: each.default for name, each in inspect.signature(Hub).parameters.items()}
+    app = dict(zip(Spec.__struct_fields__[-len(Spec.__struct_defaults__) :], Spec.__struct_defaults__, strict=True))
+    for heading, defaults in (("The hub", hub), ("Apps", app)):
+        described = {name: text.strip("`").removesuffix(" seconds") for name, text in rows(heading).items()}
+        for name, default in defaults.items():
+            if isinstance(default, bool):
+                assert described[name] == str(default).lower(), name
+            elif isinstance(default, (int, float)) or (isinstance(default, str) and default):
+                assert described[name] == (default if isinstance(default, str) else f"{default:g}"), name
+
+
+def test_the_page_s_own_example_is_read(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "apps").mkdir()
+    example = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert example is not None
+    sales, old = write(example[1], SALES_DB="x").declarations()
+    assert (sales.spec().path, old.spec().path) == ("/sales/", "/old/")
+
+
+def test_a_hub_is_made_of_it(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "users.txt").touch()
+    (tmp_path / "module.py").write_text("def create_app(): ...")
+    file = write(
+        """
+        title = "Analytics"
+        max_starting = 2
+        leave_children = true
+        url = "http://10.0.0.1:80"
+        [signin]
+        kind = "password"
+        users = "users.txt"
+        [[app]]
+        target = "module:create_app"
+        access = ["finance"]
+        """
+    )
+    hub = hub_of(file)
+    assert (hub.title, hub.folders.home, hub.url, hub.leave_children) == (
+        "Analytics",
+        tmp_path / ".hub",
+        "http://10.0.0.1:80",
+        True,
+    )
+    assert isinstance(hub.signin, signin.PasswordFile)
+    assert list(mount_all(hub, file)) == ["module"]
+    mount = hub["module"]
+    # A module is found beside the file.
+    assert (mount.spec.cwd, mount.spec.access) == (str(tmp_path), ("finance",))

@@ -32,6 +32,7 @@ def test_the_kinds_of_apps(tmp_path: Path) -> None:
         "test_sales.py": "app = 1",
         "conftest.py": "app = 1",
         "data/sales.csv": "1",
+        "tools/clean.py": "x = 1",
         "notes.txt": "app = 1",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -45,10 +46,10 @@ def test_the_kinds_of_apps(tmp_path: Path) -> None:
     }
     assert (apps["site"].spec().title, apps["site"].spec().description) == ("Our site", "What we do.")
     skipped = {each.path.name: each for each in discover(tmp_path) if isinstance(each, Skipped)}
-    assert set(skipped) == {"helper.py", "test_sales.py", "conftest.py", "data"}
+    assert set(skipped) == {"helper.py", "test_sales.py", "conftest.py", "tools"}
     assert not any(each.broken for each in skipped.values())
     assert "has no app: no app, application" in skipped["helper.py"].reason
-    assert "has no app.py" in skipped["data"].reason
+    assert "has no app.py" in skipped["tools"].reason
 
 
 @pytest.mark.parametrize(
@@ -114,10 +115,10 @@ def test_what_a_file_says_about_itself(tmp_path: Path, source: str, own: dict[st
 def test_any_field_can_be_said(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "app.py").write_text(
-        'hub: dict = {"prefix": "/team/shop", "isolation": "inline", "access": ["ops"], "picture": "x.png", "name": "x"}'
+        'hub: dict = {"prefix": "/team/x", "isolation": "inline", "access": ["ops"], "picture": "x.png", "name": "x"}'
     )
     spec = found(tmp_path)["x"].spec()
-    assert (spec.path, spec.isolation, spec.access) == ("/team/shop/", "inline", ("ops",))
+    assert (spec.path, spec.isolation, spec.access) == ("/team/x/", "inline", ("ops",))
     assert spec.picture == str(tmp_path / "shop" / "x.png")
 
 
