@@ -104,6 +104,8 @@ class Basic(SignIn):
 
     async def _check(self, digest: bytes, sent: bytes, address: str) -> None:
         name, password = _decoded(sent)
+        if not name:
+            return
         try:
             user = await self._checking.check(address, name, password)
         except Wrong:
