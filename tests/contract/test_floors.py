@@ -32,7 +32,7 @@ FLOORS = [
     {"background", "containers", "dispatch", "layout", "pages", "startup", "turns"},
     {"shared"},
     {"live", "server"},
-    {"app"},
+    {"app", "targets"},
     {"cli", "components", "hub", "testing"},
     {"__init__", "__main__"},
 ]
