@@ -93,6 +93,8 @@ def test_every_module_and_what_it_offers_has_a_docstring() -> None:
         tree = ast.parse(path.read_text())
         if tree.body and not ast.get_docstring(tree):
             missing.append(path.name)
+        if path.name.startswith("test_"):
+            continue  # Of a project that `flash new` writes: names of tests say it all.
         missing += [
             f"{path.name}: {node.name}"
             for node in tree.body
