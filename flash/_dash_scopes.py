@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import importlib.util
 import sys
 import threading
@@ -26,11 +27,16 @@ from contextvars import ContextVar
 from types import ModuleType, SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from dash import _callback, _dash_renderer, _get_app, _get_paths, _hooks, _pages, dcc
+from dash import _callback, _callback_context, _dash_renderer, _get_app, _get_paths, _hooks, _pages, dcc
 from dash._utils import AttributeDict
 from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.development.base_component import ComponentRegistry
 from werkzeug.local import LocalProxy
+
+try:
+    _stream_hub: Any = importlib.import_module("dash._stream_hub")
+except ImportError:  # Dash 4.4, which has no streams of its own.
+    _stream_hub = None
 
 __all__ = ["Scope", "current_scope", "install", "per_app", "unclaimed"]
 
@@ -113,9 +119,12 @@ class Scope:
     def entered(self) -> Iterator[None]:
         """Let the block, and what it starts with its context, run within the scope."""
         tokens = current_scope.set(self), _get_app.app_context.set(self.app)
+        # Dash sets it in the context that imports it, which is not that of a server in a thread.
+        no_callback = _callback_context.context_value.set({})
         try:
             yield
         finally:
+            _callback_context.context_value.reset(no_callback)
             current_scope.reset(tokens[0])
             _get_app.app_context.reset(tokens[1])
 
@@ -125,6 +134,12 @@ class Scope:
             return self._contents[container]
         except KeyError:
             return self._contents.setdefault(container, container.begin(container.shared))
+
+    @property
+    def managers(self) -> list[Any]:
+        """The managers of background callbacks that the app has made."""
+        with self.entered():
+            return list(BaseBackgroundCallbackManager.managers)
 
     def count(self) -> int:
         """How much is registered. Grows with whatever a module adds when it is imported."""
@@ -144,6 +159,12 @@ class Scope:
         for container, added in additions:
             _add(self.of(container), added)
 
+    def end_streams(self) -> None:
+        """End the streams of the app's callbacks that Dash itself runs."""
+        if _stream_hub is not None:
+            with self.entered():
+                _stream_hub.shutdown_active_streams()
+
     def close(self) -> None:
         """Let go of all that was registered."""
         self._contents.clear()
@@ -162,8 +183,9 @@ def unclaimed() -> list[str]:
     return [kind for kind, found in kinds.items() if found]
 
 
-def _shared(container: Any) -> Any:
-    return next((each.shared for each in _containers if each.proxy is container), container)
+def _shared(content: Any) -> Any:
+    container = next((each for each in _containers if each.proxy is content), None)
+    return content if container is None else container.shared
 
 
 # Containers ----------------------------------------------------------------------------------------------------------
@@ -179,10 +201,10 @@ def _empty(shared: Any) -> Any:
 
 def _copied(shared: Any) -> Any:
     """A copy whose lists are copies too: hooks are a table of lists."""
-    copied = copy.copy(shared)
-    if isinstance(copied, dict):
-        for key, value in copied.items():
-            copied[key] = list(value) if isinstance(value, list) else value
+    if isinstance(shared, dict):
+        return {key: list(value) if isinstance(value, list) else value for key, value in shared.items()}
+    copied = _empty(shared)
+    _add(copied, shared)
     return copied
 
 
@@ -271,6 +293,10 @@ def _places() -> Iterator[tuple[Any, str, Callable[[Any], Any], bool]]:
     yield BaseBackgroundCallbackManager, "functions", _empty, False
     yield _dash_renderer, "_js_dist_dependencies", _copied, False
     yield dcc, "_js_dist", _without_plotly, False
+    if _stream_hub is not None:
+        yield _stream_hub, "_streaming_shutdown", _empty, False
+        yield _stream_hub, "_active_subscriptions", _empty, False
+        yield _stream_hub, "_pending_pumps", _empty, False
     try:
         from dash.mcp import _configure, _decorator
         from dash.mcp.primitives import tools
@@ -283,10 +309,9 @@ def _places() -> Iterator[tuple[Any, str, Callable[[Any], Any], bool]]:
 
 
 def _loaded_packages(shared: Any) -> Any:
-    packages = _empty(shared)
-    for name in shared:
-        if name in sys.modules:
-            packages.add(name)
+    packages = _copied(shared)
+    for name in [each for each in shared if each not in sys.modules]:
+        packages.discard(name)
     return packages
 
 

@@ -8,30 +8,33 @@ lock, the current folder, environment variables, signals, and ``os._exit``.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import atexit
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import _dash
 from .._dash_scopes import Scope as AppScope
 from .._dash_scopes import install, unclaimed
+from ..background import DiskcacheManager
 from ..exceptions import ConfigurationError, new_error_id
 from ..pool import Pool
 from ..server.lifespan import Lifespan
+from ..targets import Target
 from .app_log import write_log_of
 from .host import AppUnreachable, Host, HostFailed, Receive, Scope, Send
 from .inside import living_in
 from .kinds import Application, application_of, is_application
 from .libraries import libraries
+from .loading import load_object
 from .own_modules import OwnModules
 from .prefixes import apps_of, mounted_at
-from .source import NAMES
 from .spec import Spec
 
 logger = logging.getLogger("flash.hub")
@@ -88,6 +91,11 @@ class InlineHost(Host):
         self._is_loading = False
         self._given_up = False
 
+    @property
+    def dash(self) -> Any:
+        """The Dash or Flash app that runs; None when it is no such app."""
+        return None if self._app is None else self._app.dash
+
     async def start(self) -> None:
         install()
         libraries.watch()
@@ -119,12 +127,15 @@ class InlineHost(Host):
 
     async def stop(self, grace: float) -> None:
         app, lifespan = self._app, self._lifespan
-        if app is not None and lifespan is not None:
+        if app is not None and lifespan is not None and self._scope is not None:
+            self._scope.end_streams()
             if app.backend is not None and app.backend.stop_event is not None:
                 app.backend.stop_event.set()
             await lifespan.stop(grace)
             if app.dash is not None:
                 app.dash.backend.shutdown_executor(wait=False)
+        if self._scope is not None:
+            _end_jobs(self._scope)
         self._give_up()
 
     # Loading, in the loader's thread.
@@ -153,23 +164,22 @@ class InlineHost(Host):
         target = self._target
         if isinstance(target, str) and not Path(target).is_dir():
             target = self._from_module(scope, target)
-        if callable(target) and not is_application(target):
+        elif callable(target) and not is_application(target):
             target = target()
         app = application_of(target, self._spec.prefix)
         if app.dash is not None:
             scope.app = app.dash
         return app
 
-    def _from_module(self, scope: AppScope, target: str) -> Any:
-        """The app, or the factory, that a target names; loads its module."""
-        folder, name, attribute = _place(target, self._spec.cwd)
-        modules = self._modules = OwnModules(self._spec.name, folder, name)
+    def _from_module(self, scope: AppScope, written: str) -> Any:
+        """The app that a target names, from its module, which is loaded anew."""
+        target = _target(written, self._spec.cwd)
+        modules = self._modules = OwnModules(self._spec.name, target.folder, target.module)
         scope.package, scope.page_spec = modules.package, modules.spec_of
         before = set(sys.modules)
         sys.path.insert(0, str(modules.folder))
         try:
-            app = _named(modules.load(name), target, attribute)
-            return app() if callable(app) and not is_application(app) else app
+            return load_object(target, lambda target: modules.load(target.module))
         finally:
             modules.take_in(before)
 
@@ -271,42 +281,31 @@ def _dash_app(target: Any) -> Any:
     return found[0] if len(found) == 1 else None
 
 
-def _place(target: str, cwd: str | None) -> tuple[Path, str, str | None]:
-    """The folder from which a target's module is imported, the module's name, and what is named in it.
+def _target(written: str, cwd: str | None) -> Target:
+    """Where an app is found, with the folder in which its module stands.
 
     Raises:
         ConfigurationError: There is no such module.
     """
-    place, _, attribute = target.rpartition(":") if ":" in target[2:] else (target, "", "")
-    if place.endswith(".py"):
-        path = Path(cwd or ".", place)
-        if path.is_file():
-            return path.parent, path.stem, attribute or None
-        raise ConfigurationError(f"There is no file {path}.")
-    top = place.partition(".")[0]
-    for folder in dict.fromkeys([cwd or ".", *(each or "." for each in sys.path)]):
-        if Path(folder, f"{top}.py").is_file() or Path(folder, top).is_dir():
-            return Path(folder), place, attribute or None
-    spec = importlib.util.find_spec(top)
-    if spec is None or spec.origin is None:
-        raise ConfigurationError(f"There is no module {place!r}: write where it is as Python imports it, or set cwd=.")
-    package = Path(spec.origin).parent
-    return (package.parent if spec.submodule_search_locations else package), place, attribute or None
+    target = Target.parse(written)
+    if target.file is not None:
+        target = Target.parse(os.path.join(cwd or "", written))
+        if target.file is not None and target.file.is_file():
+            return target
+        raise ConfigurationError(f"There is no file {str(target.file)!r}.")
+    top = target.module.partition(".")[0]
+    for folder in map(Path, [cwd or ".", *sys.path]):
+        if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file() or (folder / top).is_dir():
+            return replace(target, folder=folder)
+    raise ConfigurationError(f"There is no module {target.module!r}: write it as Python imports it, or set cwd=.")
 
 
-def _named(module: Any, target: str, attribute: str | None) -> Any:
-    """The object of a module that a target names; without a name, the one under a usual name."""
-    if attribute is not None:
-        found = module
-        for part in attribute.removesuffix("()").split("."):
-            if not hasattr(found, part):
-                raise ConfigurationError(f"There is no {attribute!r} in {target.rpartition(':')[0]}.")
-            found = getattr(found, part)
-        return found() if attribute.endswith("()") else found
-    for name in NAMES:
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise ConfigurationError(f"{target} has none of {', '.join(NAMES)}: name its app, as in '{target}:dashboard'.")
+def _end_jobs(scope: AppScope) -> None:
+    """End the background jobs of an app, and what would end them with the process and hold the app until then."""
+    for manager in scope.managers:
+        if isinstance(manager, DiskcacheManager):
+            manager.stop_jobs()
+            atexit.unregister(manager.stop_jobs)
 
 
 @contextmanager
