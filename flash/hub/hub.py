@@ -18,7 +18,6 @@ from .front.front import Front
 from .gate import Gate
 from .host import Receive, Scope, Send
 from .hosting import Hosting
-from .keeper import GOING_AWAY
 from .metrics import new_metrics
 from .mount import Mount
 from .notices import Notice
@@ -26,6 +25,7 @@ from .routing import Routes
 from .signin import NoSignIn, SignIn
 from .spec import RESERVED, Spec, spec_of
 from .state import State, forget, remember_added, remember_desired, remembered
+from .uses import GOING_AWAY, SIGNED_OUT
 from .visitor import NOBODY, Visitor
 
 logger = logging.getLogger("flash.hub")
@@ -346,7 +346,7 @@ class Hub:
     def _end_session(self, session: str) -> None:
         """Close what belongs to a session that has ended."""
         for mount in self.mounts.values():
-            mount.uses.break_off(SIGNED_OUT, lambda use: use.session == session)
+            mount.uses.break_off(SIGNED_OUT, lambda use: use.endless and use.session == session)
 
     def _refuse_clash(self, spec: Spec) -> None:
         if spec.name in self.mounts:
@@ -380,7 +380,3 @@ class Hub:
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
-
-
-#: The close code of WebSockets whose visitor signs out: "policy violation" of RFC 6455.
-SIGNED_OUT = 1008

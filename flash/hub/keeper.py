@@ -12,7 +12,7 @@ from typing import Any
 
 from .host import Host, HostFailed
 from .spec import Spec
-from .uses import Uses
+from .uses import GOING_AWAY, Uses
 
 logger = logging.getLogger("flash.hub")
 
@@ -26,9 +26,6 @@ WITHIN = 60.0
 
 #: Seconds between the request to end and the end by force, once all requests are over.
 GRACE = 5.0
-
-#: The close code of WebSockets whose app goes away: "going away" of RFC 6455.
-GOING_AWAY = 1001
 
 
 class AppState(StrEnum):

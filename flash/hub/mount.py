@@ -17,7 +17,7 @@ from .keeper import AppState, Keeper
 from .notices import Notice
 from .spec import Spec
 from .state import remember_desired
-from .uses import Use, Uses
+from .uses import SIGNED_OUT, Use, Uses
 from .visitor import EXTENSION, Visitor, cookie_name
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class Mount:
         try:
             notice = None if self.keeper.ready.is_set() else await self._obstacle()
             if notice is None:
+                self.uses.serve(use)
                 notice = await exchange.run(visitor)
         except asyncio.CancelledError:
             if use.broken_off is None:
@@ -284,7 +285,7 @@ class Exchange:
         elif self.begun:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
             return None
-        return notices.OFF
+        return notices.FORBIDDEN if code == SIGNED_OUT else notices.OFF
 
     def _tell_who(self, visitor: Visitor) -> None:
         """Put who asks into the headers and the extensions that the app sees."""

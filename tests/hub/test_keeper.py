@@ -121,6 +121,7 @@ def test_off_waits_for_running_requests_and_ends_streams_at_once() -> None:
 
             async def request(endless: bool) -> None:
                 use = made.uses.begin("ann", None, endless)
+                made.uses.serve(use)
                 try:
                     await finish.wait()
                 except asyncio.CancelledError:
@@ -148,6 +149,7 @@ def test_what_does_not_end_in_time_is_broken_off() -> None:
 
             async def request() -> None:
                 use = made.uses.begin("ann", None, False)
+                made.uses.serve(use)
                 try:
                     await asyncio.Event().wait()
                 finally:
