@@ -85,11 +85,13 @@ async def follow(path: Path, last: int = 0) -> AsyncIterator[str]:
         for line in lines:
             yield line
         await asyncio.sleep(_PAUSE)
-        data, position = await asyncio.to_thread(_read_from, path, position)
-        *whole, rest = (rest + data).split(b"\n")
+        data, position, skipped = await asyncio.to_thread(_read_from, path, position)
+        *whole, rest = (data if skipped else rest + data).split(b"\n")
         if len(rest) > _BURST:
             whole, rest = [*whole, rest], b""
         lines = [_text(line) for line in whole]
+        if skipped:
+            lines.insert(0, f"... {skipped} bytes were left out ...")
 
 
 def _old(path: Path, number: int) -> Path:
@@ -111,23 +113,21 @@ def _beginning(path: Path, last: int) -> tuple[list[str], int]:
     return lines[-last:] if last else [], end - unfinished
 
 
-def _read_from(path: Path, position: int) -> tuple[bytes, int]:
-    """What was written since, and where it ends."""
+def _read_from(path: Path, position: int) -> tuple[bytes, int, int]:
+    """What was written since, where it ends, and how much of it was left out."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
             if end < position:
                 position = 0  # It was put aside, or removed and begun anew.
-            if end - position <= _BURST:
-                file.seek(position)
-                data = file.read(_BURST)
-                return data, position + len(data)
-            file.seek(end - _BURST)
-            data = file.read(_BURST).partition(b"\n")[2]
-            skipped = end - position - len(data)
-            return b"\n... %d bytes were left out ...\n" % skipped + data, end
+            file.seek(max(position, end - _BURST))
+            data = file.read(_BURST)
     except FileNotFoundError:
-        return b"", 0
+        return b"", 0, 0
+    if end - position <= _BURST:
+        return data, position + len(data), 0
+    data = data.partition(b"\n")[2]
+    return data, end, end - position - len(data)
 
 
 def _last_lines(path: Path, count: int, since: int = 0) -> list[str]:
@@ -143,7 +143,7 @@ def _last_lines(path: Path, count: int, since: int = 0) -> list[str]:
     except FileNotFoundError:
         return []
     lines = data.removesuffix(b"\n").split(b"\n") if data else []
-    return [_text(line) for line in lines[-count:]]
+    return [_text(line) for line in lines[-count:]] if count > 0 else []
 
 
 def _text(line: bytes) -> str:

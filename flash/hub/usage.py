@@ -48,8 +48,9 @@ def is_running(pid: int, created: float) -> bool:
 
 def session_of(leader: int, created: float) -> list[int]:
     """The processes of a session whose leader began then; the leader itself may be gone."""
-    if not hasattr(os, "getsid"):
-        return []
+    began = started_at(leader)
+    if not hasattr(os, "getsid") or (began is not None and abs(began - created) >= _CLOCK):
+        return []  # Another process has the number now, so the session has ended.
     found = []
     for process in psutil.process_iter():
         try:
