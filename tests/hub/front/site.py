@@ -64,7 +64,12 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
         return
     headers = [(b"content-type", b"text/html; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"<!doctype html><title>App</title><h1 id=app>The app</h1>"})
+    await send(
+        {
+            "type": "http.response.body",
+            "body": b"<!doctype html><title>App</title><link rel=icon href=data:,><h1 id=app>The app</h1>",
+        }
+    )
 
 
 def broken() -> Any:

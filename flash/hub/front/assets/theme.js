@@ -16,8 +16,7 @@
 
     const write = theme => {
         try {
-            // What the system says anyway is not kept, so that the page follows it again.
-            theme === system() ? localStorage.removeItem(KEY) : localStorage.setItem(KEY, theme);
+            theme === null ? localStorage.removeItem(KEY) : localStorage.setItem(KEY, theme);
         } catch {
             // Then it holds for this page.
         }
@@ -37,7 +36,9 @@
         const button = document.getElementById("theme");
         button.hidden = false;
         button.addEventListener("click", () => {
-            const theme = (root.dataset.theme || system()) === "dark" ? "light" : "dark";
+            const wanted = (root.dataset.theme || system()) === "dark" ? "light" : "dark";
+            // What the system says anyway is not kept, so that the page follows it again.
+            const theme = wanted === system() ? null : wanted;
             write(theme);
             apply(theme);
         });
