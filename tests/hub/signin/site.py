@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,8 @@ from flash.hub.hub import Hub
 from flash.hub.signin import SignIn
 from flash.hub.signin.users import UserFile
 
+from ..apps.teller import app as teller
+
 #: Hashes by this are made fast, so that tests are.
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -25,20 +26,6 @@ OWN_FORM = {"origin": "https://hub.example", "sec-fetch-site": "same-origin"}
 PAGE = {"accept": "text/html", "sec-fetch-mode": "navigate"}
 
 PASSWORD = "correct horse"
-
-
-async def teller(scope: Any, receive: Any, send: Any) -> None:
-    """Tells what it was told of who asks; a WebSocket stays open until somebody closes it."""
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
-    elif scope["type"] == "http":
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        told = {**scope["extensions"]["flash.hub"], "headers": headers, "path": scope["path"]}
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 
 
 def users_in(folder: Path, **users: str) -> Path:
