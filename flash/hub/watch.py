@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from watchfiles import Change, awatch
@@ -54,6 +55,9 @@ class Watcher:
         self._read = read
         self._mounted = dict(mounted)
         self._reload = reload
+        self._looking = asyncio.Lock()
+        #: The apps that are being mounted or removed, and whether anything was to be looked at meanwhile.
+        self._busy: dict[str, bool] = {}
         self._file = read()
         #: What has been said, so that it is said once; whoever mounted the apps has told of those that were skipped.
         self._told = {each.reason for each in self._file.found() if isinstance(each, Skipped)}
@@ -61,7 +65,8 @@ class Watcher:
     async def run(self) -> None:
         """Watch until cancelled."""
         try:
-            await self._watch()
+            async with asyncio.TaskGroup() as self._tasks:
+                await self._watch()
         except Exception:
             logger.exception("Files are watched no more: start the hub anew to serve what has changed.")
 
@@ -87,38 +92,57 @@ class Watcher:
         due = True
         async for changed in changes:
             if changed or due:
-                await self.take_in({Path(path) for _, path in changed})
+                await self._take_in({Path(path) for _, path in changed})
                 if await asyncio.to_thread(self._folders) != watched:
                     return
             due = False
 
-    async def take_in(self, changed: Iterable[Path] = ()) -> None:
+    async def _take_in(self, changed: Iterable[Path] = ()) -> None:
         """Make the hub serve what is declared now.
 
         Args:
             changed: The files that have changed, for ``reload``.
         """
+        async with self._looking:
+            try:
+                file, found = await asyncio.to_thread(self._look)
+            except FlashError as error:
+                logger.error("%s Until that is mended, all stays as it is.", error)
+                return
+            self._tell_settings(file)
+            self._file = file
+            skipped = [each for each in found if isinstance(each, Skipped)]
+            self._tell_skipped(skipped)
+            wanted = self._by_name([each for each in found if isinstance(each, Declaration)], skipped)
+            mounted = dict(self._mounted) if self._reload else {}
+            self._settle(wanted, await asyncio.to_thread(_concerned, mounted, list(changed), file.folder))
+
+    def _settle(self, wanted: Mapping[str, Declaration], due: list[str]) -> None:
+        """Begin what is to be done, each app for itself: one may take long to end, or to start."""
+        stale = [name for name, mounted in self._mounted.items() if self._differs(mounted, wanted.get(name))]
+        missing = [name for name in wanted if name not in self._mounted and name not in self._busy]
+        self._busy = dict.fromkeys(self._busy, True)
+        for name in stale:
+            self._begin(name, self._replace(name, wanted.get(name)))
+        # Tasks begin in this order, so prefixes are free before others take them.
+        for name in missing:
+            self._begin(name, self._add(name, wanted[name]))
+        for name in due:
+            if name in self._mounted:
+                self._tasks.create_task(self._restart(name))
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._busy[name] = False
+        self._mounted.pop(name, None)
+        self._tasks.create_task(self._finish(name, work))
+
+    async def _finish(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            file, found = await asyncio.to_thread(self._look)
-        except FlashError as error:
-            logger.error("%s Until that is mended, all stays as it is.", error)
-            return
-        self._tell_settings(file)
-        self._file = file
-        skipped = [each for each in found if isinstance(each, Skipped)]
-        self._tell_skipped(skipped)
-        wanted = self._by_name([each for each in found if isinstance(each, Declaration)], skipped)
-        stale = [
-            name
-            for name, mounted in self._mounted.items()
-            if name not in wanted or self._differs(mounted, wanted[name])
-        ]
-        due = await asyncio.to_thread(self._concerned, stale, list(changed)) if self._reload else []
-        await asyncio.gather(*(self._replace(name, wanted.get(name)) for name in stale))
-        for name, declaration in wanted.items():
-            if name not in self._mounted:
-                await self._add(name, declaration)
-        await asyncio.gather(*(self._restart(name) for name in due))
+            await work
+        except Exception:
+            logger.exception("%s: what has changed could not be taken in.", name)
+        if self._busy.pop(name):
+            await self._take_in()
 
     def _by_name(self, found: list[Declaration], skipped: list[Skipped]) -> dict[str, Declaration]:
         """What is to be served. What is mounted and broken now stays, and of two apps of one name the first."""
@@ -131,27 +155,20 @@ class Watcher:
                 self._tell(f"Two apps are called {name!r}, {where}: the first one is served.")
         return wanted
 
-    def _concerned(self, stale: list[str], changed: list[Path]) -> list[str]:
-        """The apps whose code has changed, but for those that are mounted anew anyway."""
-        mounted = {name: each for name, each in self._mounted.items() if name not in stale}
-        return _concerned(mounted, changed, self._file.folder)
-
     # One app.
 
-    def _differs(self, mounted: Declaration, wanted: Declaration) -> bool:
-        """Whether an app is to be mounted anew; what its own code says counts when its code is loaded anew."""
-        if (mounted.target, mounted.written) != (wanted.target, wanted.written):
+    def _differs(self, mounted: Declaration, wanted: Declaration | None) -> bool:
+        """Whether an app is to go, or mounted anew; what its own code says counts when its code is loaded anew."""
+        if wanted is None or (mounted.target, mounted.written) != (wanted.target, wanted.written):
             return True
         return self._reload and mounted.own != wanted.own
 
     async def _replace(self, name: str, declaration: Declaration | None) -> None:
-        del self._mounted[name]
-        mount = self._hub.mounts.get(name)
-        if mount is None:  # Somebody has removed it.
-            return
-        off = mount.status().desired == "off"
         logger.info("%s: %s", name, "its declaration has changed" if declaration else "no longer declared")
-        await self._hub.remove(name)
+        mount = self._hub.mounts.get(name)
+        off = mount is not None and mount.status().desired == "off"
+        if mount is not None:  # Else somebody has removed it.
+            await self._hub.remove(name)
         if declaration is not None:
             await self._add(name, declaration, off=off)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -246,5 +247,76 @@ def test_a_folder_that_is_made_anew(run: Any, tmp_path: Path, caplog: pytest.Log
         (tmp_path / "next").rename(tmp_path / "apps")
         await watched.until("/two/", 200, "Two")
         await watched.until("/one/", 404)
+
+    run(test)
+
+
+SLOW = """
+import asyncio
+from {module} import word
+hub = {{"isolation": "inline"}}
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan" and word == "stuck":
+        await asyncio.sleep(3600)
+    if scope["type"] == "http":
+        await send({{"type": "http.response.start", "status": 200, "headers": []}})
+        await send({{"type": "http.response.body", "body": word.encode()}})
+"""
+
+
+def test_an_app_that_does_not_start_keeps_nothing_waiting(run: Any, tmp_path: Path) -> None:
+    page(tmp_path, "apps/site", "A site")
+    (tmp_path / "apps/words.py").write_text("word = 'whole'")
+    (tmp_path / "apps/slow.py").write_text(SLOW.format(module="words"))
+
+    async def test(watched: Watched) -> None:
+        await watched.until("/slow/", 200, "whole")
+        watched.write("apps/words.py", "word = 'stuck'")
+        await holds(lambda: watched.hub["slow"].status().state == "starting")
+        page(tmp_path, "apps/later", "Later")
+        await watched.until("/later/", 200, "Later")
+        assert watched.hub["slow"].status().state == "starting"
+        watched.write("apps/words.py", "word = 'mended'")
+        await watched.until("/slow/", 200, "mended")
+
+    run(test, reload=True)
+
+
+def test_an_app_that_ends_slowly_keeps_nothing_waiting(run: Any, tmp_path: Path) -> None:
+    slow = """
+import asyncio
+hub = {"isolation": "inline", "drain_timeout": 3600}
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/wait":
+            await app.go_on.wait()
+        await send({"type": "http.response.body", "body": b"done"})
+
+app.go_on = asyncio.Event()
+"""
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps/slow.py").write_text(slow)
+
+    async def test(watched: Watched) -> None:
+        await watched.until("/slow/", 200)
+        running = watched.hub["slow"]
+        waiting = asyncio.create_task(watched.get("/slow/wait"))
+        await holds(lambda: running.status().requests == 1)
+        (tmp_path / "apps/slow.py").unlink()
+        await watched.until("/slow/", 404)
+        page(tmp_path, "apps/later", "Later")
+        await watched.until("/later/", 200)
+        # It comes back before it has ended: it is mounted when it has.
+        watched.write("apps/slow.py", slow.replace("done", "again"))
+        page(tmp_path, "apps/last", "Last")
+        await watched.until("/last/", 200)
+        assert not waiting.done()
+        (module,) = [each for name, each in sys.modules.items() if name.endswith(".slow") and hasattr(each, "app")]
+        module.app.go_on.set()
+        assert await waiting == (200, "done")
+        await watched.until("/slow/", 200, "again")
 
     run(test)
