@@ -160,8 +160,8 @@ class _States:
         state = GaugeMetricFamily("flash_hub_app_state", "1 for the state that it is in.", labels=["app", "state"])
         restarts = counter("flash_hub_app_restarts", "How often it was started again by itself.")
         users = gauge("flash_hub_app_users", "Who uses it now.")
-        requests = gauge("flash_hub_requests_in_flight", "Requests that run now.")
-        websockets = gauge("flash_hub_websockets_open", "WebSockets that are open now.")
+        requests = gauge("flash_hub_requests_in_flight", "Requests and connections that are under way.")
+        websockets = gauge("flash_hub_websockets_open", "WebSockets and event streams that are open.")
         for mount, _ in self._mounts:
             now = mount.status()
             on.add_metric([now.name], float(now.desired == "on"))

@@ -10,7 +10,7 @@ import msgspec
 from ..visitor import Visitor
 
 if TYPE_CHECKING:
-    from ..mount import Mount
+    from ..mount import Mount, Status
 
 #: What each state is called on a page.
 LABELS = {
@@ -49,7 +49,8 @@ class Managed(msgspec.Struct, frozen=True):
         connections: Open WebSockets and event streams.
         requests: What is under way.
         error: Why it ended last, when it was not asked to.
-        used: What it uses; None when nobody has measured it.
+        used: What it uses; None when nobody has measured it, and for what runs in the hub's own process.
+        text: That for a page.
     """
 
     pid: int | None
@@ -58,6 +59,7 @@ class Managed(msgspec.Struct, frozen=True):
     requests: int
     error: str | None
     used: Used | None
+    text: str
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -106,9 +108,6 @@ def card_of(mount: Mount, visitor: Visitor, used: Used | None = None) -> Card:
         used: What it uses, for those who may switch it.
     """
     spec, status = mount.spec, mount.status()
-    managed = None
-    if mount.may_manage(visitor):
-        managed = Managed(status.pid, status.restarts, status.connections, status.requests, status.error, used)
     return Card(
         name=spec.name,
         title=spec.title,
@@ -121,7 +120,7 @@ def card_of(mount: Mount, visitor: Visitor, used: Used | None = None) -> Card:
         since=status.since,
         users=status.users,
         present=_counted(status.users, "user") if status.users else "",
-        managed=managed,
+        managed=_managed(status, used) if mount.may_manage(visitor) else None,
     )
 
 
@@ -151,6 +150,21 @@ def cards(mounts: Iterable[Mount], visitor: Visitor, used: Mapping[str, Used]) -
 def _place(mount: Mount) -> tuple[bool, int, str]:
     order = mount.spec.order
     return order is None, order or 0, mount.spec.title.casefold()
+
+
+def _managed(status: Status, used: Used | None) -> Managed:
+    text = used.text if used else ""
+    if status.state == "running" and status.pid is None:
+        text = "In the hub's process"
+    return Managed(
+        pid=status.pid,
+        restarts=status.restarts,
+        connections=status.connections,
+        requests=status.requests,
+        error=status.error,
+        used=used,
+        text=text,
+    )
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

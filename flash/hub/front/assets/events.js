@@ -63,7 +63,7 @@ function showApp(element, card) {
     const texts = {
         label: card.label,
         present: card.present,
-        used: card.managed?.used?.text ?? "",
+        used: card.managed?.text ?? "",
         error: card.managed?.error ?? "",
     };
     for (const part of element.querySelectorAll("[data-show]")) {
@@ -74,7 +74,8 @@ function showApp(element, card) {
     }
     const hide = (selector, hidden) => element.querySelectorAll(selector).forEach(part => (part.hidden = hidden));
     hide(".users", !card.present);
-    hide(".error", !card.managed?.error);
+    // Why it ended last is of no more interest once it runs again.
+    hide(".error", !card.managed?.error || card.state === "running");
     if (element.dataset.state !== card.state) {
         say(`${card.title}: ${card.label}`);
     }
