@@ -117,6 +117,9 @@ def test_nobody_comes_in_with_somebody_elses_answer(provider: Provider, tmp_path
             for query in ("", "state=x&code=y", f"{back.query}&state=x".replace("state=", "state=x", 1)):
                 assert (await victim.get(f"{back.path}?{query}")).status_code == 400
             assert await who(victim) == "refused"
+            state = arguments_of(sent.headers["location"])["state"]
+            query = back.query.replace(state, state[:-4] + "xxxx")
+            assert (await eve.get(f"{back.path}?{query}")).status_code == 400
             cookies = cookie_of(eve)
             assert (await eve.get(f"{back.path}?{back.query}")).status_code == 303
             async with browser(hub, cookie=cookies) as again:

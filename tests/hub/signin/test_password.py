@@ -312,6 +312,9 @@ def test_a_session_gets_another_token_now_and_then(tmp_path: Path) -> None:
             signin.sessions._turn = 900.0
             second = ann.cookies["__Host-flash-hub"]
             assert second != first and await who(ann) == "ann"
+            signin.sessions._turn = 0.0
+            await sign_in(ann, "ann")
+            assert await who(ann) == "ann", "A token of the session before is not set in the place of the new one."
 
     run(main)
 
