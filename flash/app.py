@@ -154,13 +154,15 @@ class Flash(LiveApp):
             raise ConfigurationError(f"init_app takes a quart.Quart, not a {kind_of(app)}: Flash is served by Quart.")
         server: Quart = app or self.server
         self.backend.attach(self, server)
-        if getattr(self, "_attached_to", None) is not server:
+        new = getattr(self, "_attached_to", None) is not server
+        if new:
             self._attached_to = server
             self.flash_setup = Setup(self)
             self._attach(server)
         self.use_async_pages()
         super().init_app(app, **kwargs)
-        self.add_live_routes()
+        if new:
+            self.add_live_routes()
 
     def enable_pages(self) -> None:
         """Read the pages and have the app's set-up declare what shows them. Called when the app gets its server."""

@@ -283,3 +283,17 @@ def test_the_app_is_an_asgi_application_without_a_lifespan() -> None:
     run(lambda: app(scope, receive, send))
     assert sent[0]["status"] == 200
     assert asyncio.iscoroutinefunction(type(app).__call__)
+
+
+def test_a_setting_may_be_changed_after_the_app_got_its_server() -> None:
+    """As Dash allows it: ``init_app`` is called again for its arguments."""
+    app = Flash("changed")
+    app.layout = html.Div("hello")
+    app.init_app(requests_pathname_prefix="/below/")
+
+    async def main() -> str:
+        async with app.server.test_app() as started:
+            answer = await started.test_client().get("/")
+            return str(await answer.get_data(as_text=True)).replace("\\u002f", "/")
+
+    assert '"requests_pathname_prefix":"/below/"' in run(main)

@@ -88,8 +88,8 @@ def keep_own_places(prefix: str) -> None:
 
 
 def set_requests_prefix(app: Any, prefix: str) -> None:
-    """Change the prefix of the requests of an app's pages. Dash's own method changes the setting, and nothing else."""
-    _dash.OriginalDash.init_app(app, requests_pathname_prefix=prefix)
+    """Change the prefix of the requests of an app's pages. Dash's method changes the setting, and nothing else."""
+    app.init_app(requests_pathname_prefix=prefix)
 
 
 def _choose(url_base: str | None, routes: str | None, requests: str | None) -> tuple[str, str] | None:
