@@ -22,13 +22,16 @@ T = TypeVar("T")
 #: Stands for a peer that has no address, among the proxies that are trusted: it came by a unix socket.
 UNIX = "unix"
 
-#: The key of a scope whose ``client`` is the browser, as a trusted proxy told: who is at the other end of the connection.
+#: The key of a scope whose ``client`` is the browser's, as a trusted proxy told: who is at the other end.
 PEER = "flash.hub.peer"
 
 #: Segments that mean what they say: nothing encoded, none empty, none that begins with a dot.
 _PLAIN = re.compile(r"(?:/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*/?", re.ASCII)
 _WRONG_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+_X_FORWARDED = {b"x-forwarded-for": "for", b"x-forwarded-proto": "proto", b"x-forwarded-host": "host"}
+_TELLING = frozenset((*_X_FORWARDED, b"forwarded", b"host"))
 
 #: What characters a path may hold unencoded.
 _UNENCODED = "/~!$&'()*+,;=:@"
@@ -276,11 +279,12 @@ def client_of(scope: Scope, proxies: Proxies) -> tuple[str, tuple[str, int] | No
     peer = (client[0], client[1]) if client else None
     if not proxies or not proxies.trust(peer[0] if peer else None):
         return scheme, peer, _checked_host(_header(scope, b"host"))
-    hops = _x_forwarded(scope) or _forwarded(scope)
+    sent = _sent(scope)
+    hops = _x_forwarded(sent) or _forwarded(sent)
     address, hop = _first_untrusted(hops, proxies)
     told_scheme = _scheme(hop.get("proto", ""), scope["type"] == "websocket")
-    told_host = _checked_host(hop.get("host", ""))
-    return told_scheme or scheme, (address, 0) if address else peer, told_host or _checked_host(_header(scope, b"host"))
+    host = _checked_host(hop.get("host", "")) or _checked_host(sent.get(b"host", ""))
+    return told_scheme or scheme, (address, 0) if address else peer, host
 
 
 def _first_untrusted(hops: list[dict[str, str]], proxies: Proxies) -> tuple[str | None, dict[str, str]]:
@@ -296,28 +300,37 @@ def _first_untrusted(hops: list[dict[str, str]], proxies: Proxies) -> tuple[str 
     return known
 
 
-def _x_forwarded(scope: Scope) -> list[dict[str, str]]:
+def _sent(scope: Scope) -> dict[bytes, str]:
+    """The headers that tell of hops; those that came several times as one list."""
+    sent: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in _TELLING:
+            written = value.decode("latin-1")
+            sent[name] = f"{sent[name]},{written}" if name in sent else written
+    return sent
+
+
+def _x_forwarded(sent: dict[bytes, str]) -> list[dict[str, str]]:
     """What was told of each hop, the client's first."""
-    told = {name: _list(scope, b"x-forwarded-" + name.encode()) for name in ("for", "proto", "host")}
-    length = len(told["for"]) or (1 if told["proto"] or told["host"] else 0)
+    told = {name: _list(sent[header]) for header, name in _X_FORWARDED.items() if header in sent}
+    length = len(told.get("for", "1")) if told else 0
     # A list of another length tells of other hops: its last entry is from the proxy that is nearest.
     return [
-        {name: values[index if len(values) == length else -1] for name, values in told.items() if values}
+        {name: values[index if len(values) == length else -1] for name, values in told.items()}
         for index in range(length)
     ]
 
 
-def _forwarded(scope: Scope) -> list[dict[str, str]]:
+def _forwarded(sent: dict[bytes, str]) -> list[dict[str, str]]:
     hops = []
-    for element in _list(scope, b"forwarded"):
+    for element in _list(sent[b"forwarded"]) if b"forwarded" in sent else ():
         pairs = (pair.partition("=") for pair in element.split(";"))
         hops.append({name.strip().lower(): value.strip().strip('"') for name, _, value in pairs})
     return hops
 
 
-def _list(scope: Scope, name: bytes) -> list[str]:
-    joined = ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
-    return [each.strip() for each in joined.split(",")] if joined else []
+def _list(written: str) -> list[str]:
+    return [each.strip() for each in written.split(",")]
 
 
 def _header(scope: Scope, name: bytes) -> str:

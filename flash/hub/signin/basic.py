@@ -94,7 +94,7 @@ class Basic(SignIn):
     async def challenge(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See :meth:`SignIn.challenge`: the browser asks for name and password."""
         sent = _authorization(scope)
-        wait = 0.0 if sent is None else self._checking.throttle.wait(_address(scope), _decoded(sent)[0])
+        wait = 0.0 if sent is None else self._checking.wait(_address(scope), _decoded(sent)[0])
         if wait:
             after: Headers = [(b"retry-after", b"%d" % math.ceil(wait))]
             await refuse(scope, send, 429, "Too many attempts.", after)

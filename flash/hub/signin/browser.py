@@ -67,9 +67,6 @@ class BrowserSignIn(SignIn):
         """What one sees who has just signed out."""
         return as_response(redirect("/", 303))
 
-    async def look(self) -> None:
-        """Called every few seconds, for what else is to be watched."""
-
     # What the hub calls.
 
     async def prepare(self, hub: Hub) -> None:
@@ -189,7 +186,6 @@ class BrowserSignIn(SignIn):
         while True:
             await asyncio.sleep(INTERVAL)
             try:
-                await self.look()
                 await self.end(*self.sessions.over())
                 await self.sessions.flush()
             except Exception:

@@ -94,7 +94,7 @@ class Checking:
         Raises:
             Wrong: They do not belong together, or there were too many attempts.
         """
-        name = unicodedata.normalize("NFC", name.strip())[:200]
+        name = as_kept(name)
         if wait := self.throttle.begin(address, name):
             raise Wrong(f"Too many attempts. Try again in {in_words(wait)}.", wait)
         user = self._users.get(name)
@@ -110,12 +110,21 @@ class Checking:
         self.throttle.passed(address, name)
         return user
 
+    def wait(self, address: str, name: str) -> float:
+        """Seconds until an attempt is accepted; 0 when it is now."""
+        return self.throttle.wait(address, as_kept(name))
+
     def _read(self) -> None:
         # The version first: what changes while it is read is read again.
         self._version = self._file.version()
         users = self._file.read()
         self._visitors = {name: (user.fingerprint, user.visitor) for name, user in users.items()}
         self._users = users
+
+
+def as_kept(name: str) -> str:
+    """A name that was typed, as users and attempts are kept by it."""
+    return unicodedata.normalize("NFC", name.strip())[:200]
 
 
 def in_words(seconds: float) -> str:
