@@ -63,13 +63,14 @@ def pin(core: int) -> None:
 
 
 @contextmanager
-def serving(kind: str, program: str, module: str = "apps") -> Iterator[Server]:
+def serving(kind: str, program: str, module: str = "apps", page: str = "/_dash-layout") -> Iterator[Server]:
     """A server that has answered its first page; it is ended with the block.
 
     Args:
         kind: What it serves, one of the ``KINDS`` of the module.
         program: What it is served by, one of ``COMMANDS``.
         module: Where the app stands.
+        page: What it answers when it is ready.
 
     Raises:
         RuntimeError: It ends, or does not answer within a minute; with what it has printed.
@@ -87,7 +88,7 @@ def serving(kind: str, program: str, module: str = "apps") -> Iterator[Server]:
             preexec_fn=lambda: pin(SERVER_CORE),
         )
         try:
-            _wait_until_ready(process, port)
+            _wait_until_ready(process, port, page)
             yield Server(kind, program, port, process)
         except _NotReady:
             output.seek(0)
@@ -100,11 +101,11 @@ class _NotReady(Exception):
     pass
 
 
-def _wait_until_ready(process: psutil.Popen, port: int) -> None:
+def _wait_until_ready(process: psutil.Popen, port: int, page: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_dash-layout", timeout=10):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=10):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
