@@ -165,8 +165,13 @@ layout = [
         'discover = ["apps"]',
         {"apps/one.py": page, "apps/two.py": other, "apps/three/app.py": APP, "apps/three/pages/home.py": pages},
     )
+    findings += check(
+        apps('target = "beside/four.py"', 'target = "apps/two.py"'),
+        {"beside/four.py": APP, "beside/pages/home.py": other},
+    )
     warnings = told(findings, "warning")
-    assert warnings.count("\n") == 2
+    assert "four (home.py, line 4), two (two.py, line 4)" in warnings
+    assert warnings.count("\n") == 4
     assert 'The id "basket" keeps its value in the browser\'s local storage' in warnings
     assert "one (one.py, line 5), two (two.py, line 4)" in warnings
     assert '{"index": 1, "type": "tab"} keeps its value in the browser\'s session storage' in warnings
