@@ -37,9 +37,8 @@ class Refusal:
 
     @property
     def card(self) -> Card | None:
-        """The app, for those who may see it."""
-        mount = self.mount
-        return card_of(mount, self.visitor) if mount is not None and mount.allows(self.visitor) else None
+        """The app, as the visitor sees it."""
+        return None if self.mount is None else card_of(self.mount, self.visitor)
 
     async def rendered(self, app: Quart, scope: Any) -> tuple[str, bytes]:
         """The media type and the body of the answer.

@@ -123,7 +123,7 @@ class Front:
             details: What only those may see who manage the app.
             retry_after: Seconds after which it may be tried again.
             headers: Further headers.
-            mount: The app that cannot answer; its page follows what it does and comes back when it runs.
+            mount: The app that cannot answer, for visitors who may use it: the page gives way to it when it runs.
             visitor: Who asks; who may switch the app finds buttons.
         """
         refusal = Refusal(status, title, text, details, retry_after, mount, visitor)

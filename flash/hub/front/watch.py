@@ -7,6 +7,7 @@ slowly there is no queue but the names of the apps that have changed, so it is n
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from .cards import Used, used_of
 if TYPE_CHECKING:
     from ..hub import Hub
     from ..mount import Mount
+
+logger = logging.getLogger("flash.hub")
 
 #: Seconds between two measures of what the apps use, and of how many use them.
 MEASURE = 2.0
@@ -152,6 +155,9 @@ class Watch:
                 usage = await asyncio.wait_for(host.usage(), PATIENCE)
             except TimeoutError:
                 return name, self.used.get(name)
+            except Exception:
+                # What happens to others is still told.
+                logger.exception("What %s uses could not be measured.", name)
         if usage is None:
             self._measured.pop(name, None)
             return name, None

@@ -126,6 +126,21 @@ def test_use_is_measured_while_somebody_listens_who_may_see_it(
     assert len(asked) == count
 
 
+def test_an_app_that_cannot_be_measured_is_no_harm_to_others(
+    hub: Hub, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def usage() -> Usage:
+        raise OSError("there is no such process")
+
+    monkeypatch.setattr(watch, "MEASURE", 0.02)
+    monkeypatch.setattr(hub["sales"].host, "usage", usage)
+    with client(url, ADMINISTRATOR) as admin, listening(admin) as told:
+        until(told, "apps")
+        on_loop(hub, asyncio.sleep(0.1))
+        on_loop(hub, hub.stop("news"))
+        until(told, "app", name="news", state="off")
+
+
 def test_a_stream_ends_with_its_session(hub: Hub, url: str, signin: ByCookie) -> None:
     async def sign_out() -> None:
         signin.sign_out("ann")
