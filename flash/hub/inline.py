@@ -87,6 +87,7 @@ class InlineHost(Host):
         self._modules: OwnModules | None = None
         self._app: Application | None = None
         self._lifespan: Lifespan | None = None
+        self._serving: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
         self._is_loading = False
         self._given_up = False
@@ -115,11 +116,22 @@ class InlineHost(Host):
         if app is None or app_scope is None or lifespan is None:
             raise AppUnreachable("The app has ended.")
         answer = Answer(scope, send)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         with app_scope.entered(), self._living():
             try:
                 await app.asgi({**scope, "state": dict(lifespan.state)}, receive, answer.send)
             except (Exception, SystemExit) as error:
                 await answer.fail(error)
+            finally:
+                self._serving.discard(task)
+
+    async def _run_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app, app_scope = self._app, self._scope
+        assert app is not None and app_scope is not None
+        with app_scope.entered(), self._living():
+            await app.asgi(scope, receive, send)
 
     async def ended(self) -> str:
         await asyncio.Event().wait()
@@ -131,6 +143,9 @@ class InlineHost(Host):
             self._scope.end_streams()
             if app.backend is not None and app.backend.stop_event is not None:
                 app.backend.stop_event.set()
+                # The app closes its connections now; its shutdown would break them off.
+                if self._serving:
+                    await asyncio.wait(self._serving, timeout=grace)
             await lifespan.stop(grace)
             if app.dash is not None:
                 app.dash.backend.shutdown_executor(wait=False)
@@ -187,16 +202,16 @@ class InlineHost(Host):
 
     async def _begin(self, app: Application) -> None:
         assert self._scope is not None
-        self._lifespan = Lifespan(app.asgi)
+        self._lifespan = Lifespan(self._run_lifespan)
         if app.backend is not None:
             app.backend.stop_event = asyncio.Event()
-        with self._scope.entered(), self._living():
-            try:
-                await self._lifespan.start(self._spec.start_timeout)
-            except Exception as error:
-                cause = getattr(app.backend, "startup_error", None) or error
+        try:
+            await self._lifespan.start(self._spec.start_timeout)
+        except Exception as error:
+            cause = getattr(app.backend, "startup_error", None) or error
+            with self._scope.entered():
                 logger.error("The app could not start.", exc_info=cause)
-                raise HostFailed(f"It could not start: {type(cause).__name__}: {cause}") from error
+            raise HostFailed(f"It could not start: {type(cause).__name__}: {cause}") from error
 
     @contextmanager
     def _living(self) -> Iterator[None]:

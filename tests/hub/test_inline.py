@@ -291,7 +291,7 @@ def test_the_react_version_is_that_of_one_app(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with both(old, new) as (a, b):
-            assert "react@18.v2" in await a.text() and "react@18.v3" in await b.text()
+            assert "react@18.2" in await a.text() and "react@18.3" in await b.text()
 
     run(main)
 
