@@ -58,6 +58,7 @@ def create_hub() -> Any:
     from flash.hub.hub import Hub
 
     hub = Hub(home=os.environ.get("BENCHMARK_HOME") or tempfile.mkdtemp(prefix="hub-benchmark-"))
+    hub.local_control = True  # The benchmark switches apps, and nobody signs in.
     target = f"{__file__}:create_app"
     hub.mount(target, "/child", isolation="process", env={"BENCHMARK_KIND": ""})
     hub.mount(target, "/inline", isolation="inline")
