@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..exceptions import FlashError
-from ..hub.check import check_file, check_path
 from ..hub.config import FILE, folder_alone
-from ..hub.finding import Finding
+from ._extras import needing
+
+if TYPE_CHECKING:
+    from ..hub.finding import Finding
 
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -24,6 +27,8 @@ def command(target: Path, as_json: bool) -> None:
 
     HUB.TOML is the file, or a folder of apps. The exit code is 1 when there are errors.
     """
+    with needing("hub"):
+        from ..hub.check import check_file, check_path
     try:
         findings = check_file(folder_alone(target)) if target.is_dir() else check_path(target)
     except FlashError as error:

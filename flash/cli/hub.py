@@ -6,16 +6,17 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from ..exceptions import FlashError
-from ..hub.build import SIGN_INS, hub_of, mount_all
-from ..hub.config import FILE, HubFile, folder_alone, read_file
-from ..hub.hub import Hub
-from ..hub.watch import Watcher
+from ..hub.config import FILE, SIGN_INS, HubFile, folder_alone, read_file
+from ._extras import needing
+
+if TYPE_CHECKING:
+    from ..hub.hub import Hub
 
 #: The folder that is served when no other is named, and there is no ``hub.toml``.
 FOLDER = "apps"
@@ -60,6 +61,9 @@ def _usual_target() -> Path:
 
 
 def _serve(target: Path, watch: bool, flags: dict[str, Any]) -> None:
+    with needing("hub"):
+        from ..hub.build import hub_of, mount_all
+        from ..hub.watch import Watcher
     read = _reader(target, flags)
     file = read()
     config = file.config

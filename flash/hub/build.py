@@ -13,7 +13,7 @@ import msgspec
 
 from ..exceptions import ConfigurationError
 from . import signin
-from .config import HubFile
+from .config import SIGN_INS, HubFile
 from .discover import Declaration, Skipped
 from .hub import Hub
 
@@ -21,15 +21,6 @@ logger = logging.getLogger("flash.hub")
 
 #: The keys of ``hub.toml`` that are arguments of :class:`flash.hub.hub.Hub` as they are.
 _ARGUMENTS = ("title", "home", "url", "trusted_proxies", "max_starting", "metrics_token", "leave_children")
-
-#: The kinds of sign-in, and the classes of :mod:`flash.hub.signin` whose arguments are the other keys of ``[signin]``.
-SIGN_INS = {
-    "none": "NoSignIn",
-    "password": "PasswordFile",
-    "basic": "Basic",
-    "forwarded": "Forwarded",
-    "oidc": "OIDC",
-}
 
 
 def hub_of(file: HubFile) -> Hub:

@@ -19,6 +19,15 @@ from .spec import Spec
 #: The name of the file that is looked for.
 FILE = "hub.toml"
 
+#: The kinds of sign-in, and the classes of :mod:`flash.hub.signin` whose arguments are the other keys of ``[signin]``.
+SIGN_INS = {
+    "none": "NoSignIn",
+    "password": "PasswordFile",
+    "basic": "Basic",
+    "forwarded": "Forwarded",
+    "oidc": "OIDC",
+}
+
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
 
 
@@ -215,4 +224,3 @@ def _located(written: Any, folder: Path, where: str) -> str | tuple[str, ...]:
     if "/" in file or "\\" in file:
         return os.path.normpath(folder / file)
     return written
-

@@ -166,3 +166,34 @@ def test_a_home_is_used_by_one_hub(tmp_path: Path) -> None:
             assert second.ends() != 0
         assert "Another hub uses" in second.output
         assert "Traceback" not in second.output
+
+
+@pytest.mark.parametrize("reload", [True, False])
+def test_code_is_loaded_anew_with_reload_only(tmp_path: Path, reload: bool) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "script.py").write_text(SCRIPT)
+    (tmp_path / "apps" / "other.py").write_text(SCRIPT)
+    arguments = ["-m", "flash", "hub", "--port", str(free_port()), *(["--reload"] if reload else [])]
+    with started(arguments, tmp_path) as hub:
+        address = hub.address()
+        before = [get(address, "/script/"), get(address, "/other/")]
+        (tmp_path / "apps" / "script.py").write_text(SCRIPT.replace("return str(os.getpid())", "return 'new'"))
+        if reload:
+            wait_for(lambda: get(address, "/script/") == (200, "new"), "the new code")
+        else:
+            (tmp_path / "apps" / "third.py").write_text(SCRIPT)
+            wait_for(lambda: get(address, "/third/")[0] == 200, "the third app")
+            assert get(address, "/script/") == before[0]
+        assert get(address, "/other/") == before[1]
+        assert hub.ends_after(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("command", ["hub", "check"])
+def test_what_is_missing_is_named(tmp_path: Path, command: str) -> None:
+    (tmp_path / "hub.toml").touch()
+    code = f"import sys; sys.modules['psutil'] = None; from flash.cli import main; main([{command!r}, 'hub.toml'])"
+    with started(["-c", code], tmp_path) as program:
+        assert program.ends() == 1
+    assert program.output == "Error: This needs psutil: pip install 'dash-flash[hub]'\n"
+    with started(["-c", code.replace(", 'hub.toml'", ", '--help'")], tmp_path) as program:
+        assert program.ends() == 0

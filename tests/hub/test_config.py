@@ -11,8 +11,8 @@ import pytest
 
 from flash.exceptions import ConfigurationError
 from flash.hub import Hub, Spec, signin
-from flash.hub.build import SIGN_INS, hub_of, mount_all
-from flash.hub.config import HubConfig, HubFile, folder_alone, read_file
+from flash.hub.build import hub_of, mount_all
+from flash.hub.config import SIGN_INS, HubConfig, HubFile, folder_alone, read_file
 from flash.hub.discover import Skipped
 
 Write = Callable[..., HubFile]
