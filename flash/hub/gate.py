@@ -11,7 +11,7 @@ from .host import Receive, Scope, Send
 from .routing import PEER, BadPath, Proxies, checked_path, child_scope, client_of, slash_redirect
 from .signin import foreign
 from .spec import RESERVED
-from .visitor import ADMIN, Visitor
+from .visitor import ADMIN, NOBODY, Visitor
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -63,26 +63,25 @@ class Gate:
         return {**scope, PEER: scope.get("client"), "scheme": scheme, "client": client, "headers": headers}
 
     async def visitor(self, scope: Scope) -> Visitor:
-        """Who asks."""
+        """Who asks for what the hub itself has to say."""
         if self._hub.signin.open:
-            return LOCAL if _is_local(scope) else Visitor()
+            return LOCAL if self._hub.local_control and _is_local(scope) else NOBODY
         return await self._hub.signin.identify(scope)
 
     async def _into(self, mount: Mount, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         hub = self._hub
-        visitor = await self.visitor(scope)
-        send = self._renewing(visitor, scope, send)
+        visitor, session = NOBODY, None
+        if not hub.signin.open:
+            visitor, session = await hub.signin.identify(scope), hub.signin.session_key(scope)
+            send = self._renewing(visitor, scope, send)
         if not mount.allows(visitor):
             if visitor.known or hub.signin.open:
                 await hub.notify(notices.FORBIDDEN, scope, receive, send, visitor=visitor)
             else:
                 await hub.signin.challenge(scope, receive, send)
         elif path == mount.spec.prefix and scope["type"] == "http":
-            location = [(b"location", slash_redirect(scope)), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": 307, "headers": location})
-            await send({"type": "http.response.body", "body": b""})
+            await _redirect(send, slash_redirect(scope))
         else:
-            session = hub.signin.session_key(scope)
             await mount.serve(child_scope(scope, mount.spec.prefix), receive, send, visitor=visitor, session=session)
 
     def _renewing(self, visitor: Visitor, scope: Scope, send: Send) -> Send:
@@ -98,7 +97,10 @@ class Gate:
         return send_renewed
 
     async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only who may be here learns what is not here."""
+        """Only who may be here learns what is not here; what every browser asks for by itself, it gets."""
+        if scope["path"] == "/favicon.ico" and scope["type"] == "http":
+            await _redirect(send, b"/_hub/assets/icon.svg")
+            return
         visitor = await self.visitor(scope)
         if visitor.known or self._hub.signin.open or not self._hub.mounts:
             await self._hub.notify(notices.NOT_FOUND, scope, receive, send)
@@ -106,10 +108,17 @@ class Gate:
             await self._hub.signin.challenge(scope, receive, send)
 
 
+async def _redirect(send: Send, location: bytes) -> None:
+    headers = [(b"location", location), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 307, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 def _is_local(scope: Scope) -> bool:
     """Whether a request comes from this machine, from a browser that means this machine.
 
-    A page elsewhere can have its own name resolve to this machine; then the Host header holds that name.
+    A page elsewhere can have its own name resolve to this machine; then the Host header holds that name. A proxy on
+    this machine tells of its clients, or speaks HTTP/1.0, as no browser does.
     """
     client = scope.get("client")
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
@@ -117,6 +126,7 @@ def _is_local(scope: Scope) -> bool:
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     try:
         address = client and ip_address(client[0])
-        return bool(address and address.is_loopback and not forwarded and name in _LOCAL_NAMES)
+        speaks_for_others = forwarded or scope["http_version"] == "1.0"
+        return bool(address and address.is_loopback and not speaks_for_others and name in _LOCAL_NAMES)
     except ValueError:
         return False

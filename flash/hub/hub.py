@@ -47,6 +47,8 @@ class Hub:
         max_starting: How many apps start at once.
         metrics_token: Who sends it as a bearer token may read the metrics.
         leave_children: Whether the apps' processes run on when the hub ends, for the next one to take over.
+        local_control: Whether a browser on the machine itself may switch apps when there is no sign-in. None: when
+            :meth:`run` listens on this machine alone and no proxy is trusted.
 
     Attributes:
         mounts: The apps, by name.
@@ -74,6 +76,7 @@ class Hub:
         max_starting: int = 4,
         metrics_token: str | None = None,
         leave_children: bool = False,
+        local_control: bool | None = None,
     ) -> None:
         self.title = title
         self.folders = Folders(home)
@@ -81,6 +84,7 @@ class Hub:
         self.url = url
         self.metrics_token = metrics_token
         self.leave_children = leave_children
+        self.local_control = local_control
         self.mounts: dict[str, Mount] = {}
         self.events = Events()
         self.state = State(self.folders.home / "state.sqlite")
@@ -95,7 +99,8 @@ class Hub:
         self.routes: Routes[Mount] = Routes()
         self._hosting = Hosting(self)
         self.front = Front(self)
-        self._gate = Gate(self, trusted_proxies)
+        self._trusted_proxies = list(trusted_proxies)
+        self._gate = Gate(self, self._trusted_proxies)
         self._lock = FileLock(self.folders.home / "lock")
         self._wishes: dict[str, dict[str, Any]] = {}
         self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
@@ -218,6 +223,8 @@ class Hub:
             port: The port.
             **options: Settings of Hypercorn's by name; see docs/running.md.
         """
+        if self.local_control is None:
+            self.local_control = host in ("127.0.0.1", "localhost", "::1") and not self._trusted_proxies
         if self.url is None and not host.startswith("unix:"):
             known = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
             self.url = f"{'https' if options.get('certfile') else 'http'}://{known}:{port}"
@@ -258,6 +265,10 @@ class Hub:
             mount=mount,
             visitor=visitor,
         )
+
+    async def local_visitor(self, scope: Scope) -> Visitor:
+        """Who asks, on a hub that nobody signs in to: whoever sits at the machine may do everything."""
+        return await self._gate.visitor(scope)
 
     async def begin(self) -> None:
         """Start the hub once: its state, its sign-in, its apps. Apps start aside; this does not wait for them."""

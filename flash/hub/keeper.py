@@ -125,6 +125,10 @@ class Keeper:
         while self.state not in states or self._again or self._changed.is_set():
             await self._moved.wait()
 
+    async def next_move(self) -> None:
+        """Wait until it enters another state, or takes up what is wanted of it, or can be given requests."""
+        await self._moved.wait()
+
     async def close(self, leave: bool) -> None:
         """End the keeping and, unless it is to be left running, the app."""
         if self._task is not None:
@@ -181,8 +185,8 @@ class Keeper:
             return await self._done_while_wanted(host.start())
 
     def _open(self) -> None:
-        self._enter(AppState.RUNNING)
         self.ready.set()
+        self._enter(AppState.RUNNING)
 
     async def _watch(self, host: Host) -> str | None:
         """Why the host ended by itself; None when it is to end."""

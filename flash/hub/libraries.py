@@ -66,6 +66,8 @@ class Libraries:
         if scope is None or (level and not globals):
             return _python_import(name, globals, locals, fromlist or (), level)
         absolute = _absolute(name, globals, level) if level else name
+        if absolute in scope.imported and not self._running.__dict__.get("stack") and _is_loaded(absolute, fromlist):
+            return _python_import(name, globals, locals, fromlist or (), level)
         return self._watched(
             scope, absolute, fromlist, lambda: _python_import(name, globals, locals, fromlist or (), level)
         )

@@ -163,28 +163,26 @@ class Mount:
 
     async def _obstacle(self) -> Notice | None:
         """Wait until the app can be used; what to say when it cannot."""
-        keeper = self.keeper
-        keeper.wake()
-        if not keeper.wanted:
-            return notices.OFF
-        if keeper.state is AppState.FAILED:
-            return notices.FAILED
-        if keeper.state is AppState.BACKOFF:
-            return notices.BACKOFF
         try:
             async with asyncio.timeout(self.hub.patience):
-                moving = asyncio.ensure_future(keeper.until(AppState.OFF, AppState.BACKOFF, AppState.FAILED))
-                ready = asyncio.ensure_future(keeper.ready.wait())
-                try:
-                    await asyncio.wait({moving, ready}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    moving.cancel()
-                    ready.cancel()
+                while not self.keeper.ready.is_set():
+                    if (notice := self._hopeless()) is not None:
+                        return notice
+                    self.keeper.wake()
+                    await self.keeper.next_move()
         except TimeoutError:
             return notices.STARTING
-        return None if keeper.ready.is_set() else await self._obstacle()
+        return None
+
+    def _hopeless(self) -> Notice | None:
+        """What to say when waiting leads to nothing."""
+        if not self.keeper.wanted:
+            return notices.OFF
+        return {AppState.FAILED: notices.FAILED, AppState.BACKOFF: notices.BACKOFF}.get(self.keeper.state)
 
     async def _notify(self, notice: Notice, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.hub.signin.open:
+            visitor = await self.hub.local_visitor(scope)
         crashed = notice in (notices.FAILED, notices.BACKOFF)
         details = self.keeper.error if crashed and self.may_manage(visitor) else None
         await self.hub.notify(notice, scope, receive, send, mount=self, visitor=visitor, details=details)

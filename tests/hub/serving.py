@@ -37,6 +37,7 @@ def serving(hub: Hub, **settings: Any) -> Iterator[str]:
     config = read_settings("127.0.0.1", 0, False, {"graceful_timeout": 2.0, **settings}).config
     address = f"http://127.0.0.1:{config.create_sockets().insecure_sockets[0].getsockname()[1]}"
     hub.url = hub.url or address
+    hub.local_control = hub.local_control is not False
     started: Future[None] = Future()
 
     def listening() -> None:
