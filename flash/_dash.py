@@ -30,6 +30,7 @@ import dash as _dash_package
 import dash.dash as _dash_module
 from dash import _callback, _callback_signing, _get_app, _jupyter, _pages, _validate, html
 from dash._callback_context import CallbackContext, context_value
+from dash._configs import pathname_configs
 from dash._hooks import HooksManager
 from dash._utils import AttributeDict, create_callback_id, get_caller_name, inputs_to_dict, stringify_id
 from dash.backends._quart import QuartDashServer, QuartRequestAdapter
@@ -688,7 +689,7 @@ def choose_prefixes(choose: Callable[[str | None, str | None, str | None], tuple
         choose: Gets ``url_base_pathname``, ``routes_pathname_prefix`` and ``requests_pathname_prefix`` as the app gave
             them, and returns the prefix of its routes and that of its pages' requests; None leaves it to Dash.
     """
-    read = _dash_module.pathname_configs
+    read = pathname_configs
 
     @functools.wraps(read)
     def chosen(
@@ -700,7 +701,7 @@ def choose_prefixes(choose: Callable[[str | None, str | None, str | None], tuple
         prefixes = choose(*own)
         return read(*own) if prefixes is None else (None, *prefixes)
 
-    _dash_module.pathname_configs = chosen
+    _dash_module.pathname_configs = chosen  # type: ignore[attr-defined]
 
 
 class StoppableBackend:

@@ -49,7 +49,7 @@ class WebSocket(Component):
     Example:
         >>> from flash import Input, Output, callback, html
         >>> from flash.components import WebSocket
-        >>> layout = html.Div([WebSocket(id="prices", url="/prices"), html.Output(id="price")])
+        >>> layout = html.Div([WebSocket(id="prices", url=app.get_relative_path("/prices")), html.Output(id="price")])
         >>> @callback(Output("price", "children"), Input("prices", "message"), prevent_initial_call=True)
         ... def show(message):
         ...     return message["data"]

@@ -33,6 +33,9 @@ logger = logging.getLogger("flash.hub")
 #: Seconds for which a request waits for an app that is starting.
 PATIENCE = 30.0
 
+#: Seconds that all apps together have to end when the hub does.
+ENDING = 30.0
+
 
 class Hub:
     """Serves any number of apps of any kind, each under its own prefix. It is itself an ASGI app.
@@ -97,6 +100,8 @@ class Hub:
         self.patience = PATIENCE
         self.starting = asyncio.Semaphore(max_starting)
         self.routes: Routes[Mount] = Routes()
+        #: Apps that are being removed: a hub that ends meanwhile ends them too.
+        self._leaving: set[Mount] = set()
         self._hosting = Hosting(self)
         self.front = Front(self)
         self._trusted_proxies = list(trusted_proxies)
@@ -156,8 +161,10 @@ class Hub:
         """End an app and forget it. Its log and its folder stay."""
         mount = self.mounts.pop(name)
         self.routes.remove(mount.spec.prefix)
+        self._leaving.add(mount)
         await mount.uses.drain(mount.spec.drain_timeout, GOING_AWAY)
         await mount.keeper.close(leave=False)
+        self._leaving.discard(mount)
         await self.state.run(forget, name)
         self._wishes.pop(name, None)
         self.metrics.forget(name)
@@ -228,7 +235,7 @@ class Hub:
         if self.url is None and not host.startswith("unix:"):
             known = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
             self.url = f"{'https' if options.get('certfile') else 'http'}://{known}:{port}"
-        serve_asgi(self, self, host, port, **options)
+        serve_asgi(self, self, host, port, **{"shutdown_timeout": ENDING, **options})
 
     async def notify(
         self,
@@ -339,7 +346,8 @@ class Hub:
     async def _end_apps(self) -> None:
         leave = self.leave_children
         self._break_off_streams()
-        await asyncio.gather(*(mount.keeper.close(leave) for mount in self.mounts.values()))
+        ending = [mount.keeper.close(leave) for mount in self.mounts.values()]
+        await asyncio.gather(*ending, *(mount.keeper.close(leave=False) for mount in self._leaving))
         await self._hosting.close()
 
     async def _watch_server(self) -> None:

@@ -140,13 +140,11 @@ class Keeper:
     # The task.
 
     async def _keep(self, host: Host | None) -> None:
-        runs = host is not None
         while True:
             if host is None:
                 await self._until_wanted()
-                host = self._make_host()
-            await self._run(host, runs)
-            host, runs = None, False
+            await self._run(host)
+            host = None
 
     async def _until_wanted(self) -> None:
         while not self.wanted or self._asleep or self._failed:
@@ -155,13 +153,13 @@ class Keeper:
             await self._changed.wait()
             self._note_change()
 
-    async def _run(self, host: Host, runs: bool) -> None:
-        """Start a host unless it runs already, watch over it, and end it."""
-        self.host = host
+    async def _run(self, taken_over: Host | None) -> None:
+        """Start a host, or take one that runs already, watch over it, and end it."""
         began = time.monotonic()
         crash = None
         try:
-            if runs or await self._started(host):
+            host = self.host = taken_over or self._make_host()
+            if taken_over is not None or await self._started(host):
                 self._open()
                 crash = await self._watch(host)
         except HostFailed as failed:
@@ -173,7 +171,8 @@ class Keeper:
         if crash is None:
             self._enter(AppState.DRAINING)
             await self._uses.drain(self.spec.drain_timeout, GOING_AWAY)
-        await self._end(host)
+        if self.host is not None:
+            await self._end(self.host)
         self._again = False
         if crash is not None:
             await self._pause(crash, time.monotonic() - began)

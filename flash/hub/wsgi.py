@@ -28,8 +28,8 @@ def served_by_threads(app: Callable[..., Iterable[bytes]]) -> ASGI:
     try:
         from a2wsgi import WSGIMiddleware
     except ModuleNotFoundError:
-        raise ConfigurationError("A WSGI app on a hub needs a2wsgi: pip install 'flash[hub]'.") from None
-    bridge = WSGIMiddleware(_ending_when_gone(app), workers=1)
+        raise ConfigurationError("A WSGI app on a hub needs a2wsgi: pip install 'dash-flash[hub]'.") from None
+    bridge: Any = WSGIMiddleware(_ending_when_gone(app), workers=1)
     # Its own threads would be joined when the process ends; a stream can run for ever.
     bridge.executor = DaemonExecutor(THREADS)
 

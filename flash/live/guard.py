@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: Seconds for which a ticket is taken.
 TICKET_SECONDS = 60
 
-#: The key in the extensions of an ASGI scope under which a hub says who asks: ``{"user": ..., "roles": ...}``. Only ASGI
-#: layers can write there, so no client can forge it.
+#: The key in the extensions of an ASGI scope under which a hub says who asks: ``{"user": ..., "roles": ...}``. Only
+#: layers of ASGI can write there, so no client can forge it.
 HUB_EXTENSION = "flash.hub"
 
 _PASS = "flash.guard"

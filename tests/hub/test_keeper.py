@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flash.exceptions import ConfigurationError
 from flash.hub import keeper as keeping
 from flash.hub.host import Host, HostFailed
 from flash.hub.keeper import AppState, Keeper
@@ -193,8 +194,8 @@ def test_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         made = Kept()
 
-        async def noted(waiting: Any, timeout: float | None = None, **options: Any) -> Any:
-            pauses.append(timeout)
+        async def noted(waiting: Any, **options: Any) -> Any:
+            pauses.append(options["timeout"])
             return set(), waiting
 
         monkeypatch.setattr(keeping.asyncio, "wait", noted)
@@ -221,6 +222,24 @@ def test_an_app_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> N
         await made.keeper.until(AppState.FAILED)
         assert made.keeper.error == "ImportError: no module named shop"
         assert [host.stopped for host in made.hosts] == [1] * 5
+        await made.keeper.close(leave=False)
+
+    run(scenario())
+
+
+def test_a_host_that_cannot_be_made_is_a_crash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "FIRST_PAUSE", 0.001)
+
+    async def scenario() -> None:
+        made = Kept()
+
+        def refuse() -> FakeHost:
+            raise ConfigurationError("an inline app has no memory of its own")
+
+        made.keeper._make_host = refuse
+        made.keeper.begin()
+        await made.keeper.until(AppState.FAILED)
+        assert "no memory of its own" in str(made.keeper.error)
         await made.keeper.close(leave=False)
 
     run(scenario())

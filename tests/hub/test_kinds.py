@@ -351,7 +351,7 @@ def test_an_instance_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_bridge_to_wsgi_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'flash\[hub\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'dash-flash\[hub\]'"):
         application_of(flask.Flask("x"), "/x")
 
 
