@@ -438,7 +438,7 @@ def test_a_request_is_not_repeated_on_a_new_connection() -> None:
 
 def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path) -> None:
     """The loop has not seen yet that the app closed the kept connection: the system says so when it is written to."""
-    closed = threading.Event()
+    standing, closed = threading.Event(), threading.Event()
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(f"{tmp_path}/s")
     listening.listen()
@@ -449,15 +449,17 @@ def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path) -> N
             with connection:
                 connection.recv(65536)
                 connection.sendall(OK)
+                standing.wait()
             closed.set()
 
     async def main() -> None:
         async with asking(Script(f"unix:{tmp_path}/s")) as ask:
             assert (await ask("POST", "/")).status == 200
-            closed.wait()  # The loop stands still.
+            standing.set()
+            closed.wait()  # The loop stands still meanwhile.
             assert (await ask("POST", "/")).status == 200
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     with listening:
         run(main)
