@@ -70,7 +70,7 @@ class _Endless:
     async def send(self, message: Any) -> None:
         if self._ended:
             return
-        if message["type"] == "http.response.start" and _is_endless(message.get("headers", ())):
+        if message["type"] == "http.response.start" and is_endless(message.get("headers", ())):
             self._opened.add(self)
         await self._send(message)
 
@@ -83,5 +83,6 @@ class _Endless:
                 self._task.cancel()
 
 
-def _is_endless(headers: Any) -> bool:
+def is_endless(headers: Any) -> bool:
+    """Whether an answer with these headers is a stream that does not end by itself."""
     return any(name.lower() == b"content-type" and value.lower().startswith(_ENDLESS) for name, value in headers)

@@ -62,6 +62,8 @@ def child_headers(
     """
     headers = list(headers)
     hops = _named_by_connection(headers)
+    if any(name.lower() == b"transfer-encoding" for name, _ in headers):
+        hops.add(b"content-length")  # Of the two, the other one counts: this one may say anything.
     address = host.encode("latin-1")
     passed: Headers = [(b"host", address), (b"x-forwarded-host", address)]
     passed += _identity(visitor)
@@ -155,19 +157,24 @@ def _mounting(prefix: str, scheme: str) -> Headers:
 def _other_cookies(headers: Headers, hubs: bytes) -> bytes:
     """All cookies but the hub's, in one header: HTTP/2 sends several, HTTP/1.1 has one."""
     sent = b"; ".join(value for name, value in headers if name.lower() == b"cookie")
-    if hubs not in sent:
+    if _without_tls(hubs) not in sent:
         return sent
-    return b"; ".join(each for part in sent.split(b";") if (each := part.strip()) and _name_of_cookie(each) != hubs)
+    return b"; ".join(each for part in sent.split(b";") if (each := part.strip()) and not _is_of_hub(each, hubs))
 
 
-def _name_of_cookie(pair: bytes) -> bytes:
+def _is_of_hub(pair: bytes, hubs: bytes) -> bool:
+    """Whether a cookie is the hub's, with TLS or without: browsers send the one without in both cases."""
     # Browsers send the cookie "=hub=x", which has no name, as "hub=x".
-    return pair.lstrip(b"= \t").partition(b"=")[0].strip()
+    return _without_tls(pair.lstrip(b"= \t").partition(b"=")[0].strip()) == _without_tls(hubs)
+
+
+def _without_tls(name: bytes) -> bytes:
+    return name.removeprefix(b"__Host-")
 
 
 def _cookie(value: bytes, root: bytes, hubs: bytes) -> bytes | None:
     pair, *attributes = (part.strip() for part in value.split(b";"))
-    if _name_of_cookie(pair) == hubs:
+    if _is_of_hub(pair, hubs):
         return None
     kept, path = [pair], None
     for attribute in attributes:
@@ -198,6 +205,11 @@ _LIMITED: dict[bytes, Callable[[bytes, bytes, bytes], bytes | None]] = {
     b"set-cookie": _cookie,
     b"clear-site-data": _nothing,
     b"service-worker-allowed": _worker_scope,
+    # Browsers keep these for the whole host: what is encrypted, where it is, and who is told what is asked for.
+    b"strict-transport-security": _nothing,
+    b"alt-svc": _nothing,
+    b"nel": _nothing,
+    b"report-to": _nothing,
 }
 
 _WHOLE_URL = re.compile(rb"(https?://([^/?#]*))(.*)", re.IGNORECASE | re.DOTALL)

@@ -365,7 +365,7 @@ class Hub:
     def _end_session(self, session: str) -> None:
         """Close what belongs to a session that has ended."""
         for mount in self.mounts.values():
-            mount.uses.break_off(SIGNED_OUT, lambda use: use.endless and use.session == session)
+            mount.uses.break_off(SIGNED_OUT, lambda use: use.session == session)
 
     def _refuse_clash(self, spec: Spec) -> None:
         if spec.name in self.mounts:

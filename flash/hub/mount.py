@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import notices
+from .draining import is_endless
 from .events import Event
 from .headers import answer_headers, child_headers
 from .host import AppUnreachable, Host, Receive, Scope, Send
@@ -260,12 +261,16 @@ class Exchange:
                 host=self.host,
             )
             message = {**message, "headers": headers}
-            if self.use is not None and _streams(headers):
+            if self.use is not None and is_endless(headers):
                 self.use.endless = True
         elif kind == "websocket.accept":
             self.begun = True
             self.status = 101
-            self._mount.hub.metrics.connected(self._mount.spec.name)
+            spec = self._mount.spec
+            self._mount.hub.metrics.connected(spec.name)
+            headers = list(message.get("headers", ()))
+            name = cookie_name(self._scope["scheme"])
+            message = {**message, "headers": answer_headers(headers, spec.prefix, name, rewrite_location=False)}
         elif kind == "websocket.close":
             self.begun = self.ended = True
         elif kind == "http.response.body" and not message.get("more_body"):
@@ -310,7 +315,10 @@ class Exchange:
     def _leads_elsewhere(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """Whether a redirect leads to another app or to the hub itself."""
         place = next((value for name, value in headers if name.lower() == b"location"), b"")
-        return self._mount.hub.owns(urlsplit(place.decode("latin-1")).path)
+        try:
+            return self._mount.hub.owns(urlsplit(place.decode("latin-1")).path)
+        except ValueError:
+            return False  # It leads nowhere.
 
     def _refuse_large(self, length: int) -> None:
         if (limit := self._mount.spec.max_body) is not None and length > limit:
@@ -343,7 +351,3 @@ class _TooLarge(Exception):
 def _length(headers: list[tuple[bytes, bytes]]) -> int:
     length = next((value for name, value in headers if name == b"content-length"), b"")
     return int(length) if length.isdigit() else 0
-
-
-def _streams(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers)

@@ -39,7 +39,8 @@ class Visitor:
     def is_one_of(self, allowed: Iterable[str]) -> bool:
         """Whether roles, or users written as ``user:ann``, name this visitor. Administrators always are."""
         return self.is_admin or any(
-            each in self.roles or (self.name is not None and each == f"user:{self.name}") for each in allowed
+            self.name is not None and each[5:] == self.name if each.startswith("user:") else each in self.roles
+            for each in allowed
         )
 
 

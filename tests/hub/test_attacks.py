@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from websockets.sync.client import ClientConnection, connect
 from flash.hub.hub import Hub
 from flash.hub.keeper import AppState
 from flash.hub.signin import PasswordFile
+from flash.hub.visitor import Visitor
 
+from ..live.conftest import wait_until
 from .apps.teller import app as teller
 from .serving import on_loop, serving
 from .signin.site import PASSWORD, users_in
@@ -33,20 +36,24 @@ class Site:
 
     Attributes:
         url: Its address.
+        hub: The hub.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, hub: Hub) -> None:
         self.url = url
+        self.hub = hub
         self.host = urlsplit(url).netloc
 
-    def send(self, target: str, *headers: str, method: str = "GET", body: str = "") -> tuple[int, dict[str, str], str]:
+    def send(
+        self, target: str, *headers: str, method: str = "GET", body: str = "", chunks: str = ""
+    ) -> tuple[int, dict[str, str], str]:
         """Send a request as it is written, and return status, headers and body."""
         host, port = self.host.split(":")
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}", "Connection: close", *headers]
         if body:
             lines.append(f"Content-Length: {len(body)}")
         with socket.create_connection((host, int(port)), 30) as connection:
-            connection.sendall("\r\n".join([*lines, "", body]).encode("latin-1"))
+            connection.sendall("\r\n".join([*lines, "", *([chunks, "", ""] if chunks else [body])]).encode("latin-1"))
             answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode("latin-1")
         head, _, rest = answer.partition("\r\n\r\n")
         status, *fields = head.split("\r\n")
@@ -97,7 +104,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for name, mount in hub.mounts.items():
             on_loop(hub, mount.keeper.until(AppState.RUNNING, AppState.FAILED))
             assert mount.keeper.state is AppState.RUNNING, (name, mount.keeper.error)
-        yield Site(url)
+        yield Site(url, hub)
 
 
 def told_in(body: str) -> dict[str, Any]:
@@ -194,6 +201,11 @@ def test_no_redirect_leaves_the_site(site: Site, target: str) -> None:
             assert "\\" not in answered["location"] and not answered["location"].startswith("//")
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_redirect_to_no_address_is_passed_on(site: Site, way: str) -> None:
+    assert site.send(f"/{way}/open/answer?location=//%5Bx")[0] == 302
+
+
 # Who asks.
 
 FORGED = (
@@ -224,6 +236,12 @@ def test_nobody_says_who_they_are(site: Site, way: str) -> None:
         assert "finance" not in site.send("/_hub/api/apps", *headers)[2]
 
 
+def test_no_role_stands_for_a_user() -> None:
+    """A provider may let its users name the groups that become roles."""
+    eve = Visitor("eve", frozenset({"user:ann"}))
+    assert not eve.is_one_of(["user:ann"]) and eve.is_one_of(["user:eve"])
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_what_the_hub_says_of_somebody_cannot_be_taken_away(site: Site, way: str) -> None:
     with site.signed_in("bob") as bob:
@@ -233,6 +251,23 @@ def test_what_the_hub_says_of_somebody_cannot_be_taken_away(site: Site, way: str
         assert [value for name, value in told["pairs"] if "user" in name] == ["bob"]
         assert "flash-hub" not in json.dumps(told["headers"]), "The hub's token is no app's business."
         assert site.send(f"/{way}/finance/", *FORGED, *hops)[0] == 403
+
+
+# The length of a body.
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("length", [5, 500])
+def test_no_request_hides_in_the_body_of_another(site: Site, way: str, length: int) -> None:
+    """Of a request with two lengths, the hub and the app take the same one."""
+    hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\nX-Hub-User: admin\r\n\r\n"
+    chunks = f"{len(hidden) + 5:x}\r\n12345{hidden}\r\n0"
+    lengths = (f"Content-Length: {length}", "Transfer-Encoding: chunked")
+    for _ in range(3):
+        status, _, body = site.send(f"/{way}/open/", *lengths, method="POST", chunks=chunks)
+        assert (status, told_in(body)["path"]) == (200, "/")
+        assert "content-length" not in told_in(body)["headers"]
+        assert site.told(f"/{way}/open/next")["path"] == "/next"
 
 
 # Foreign origins.
@@ -304,6 +339,27 @@ def test_after_signing_out_nothing_is_left(site: Site, way: str) -> None:
         assert refused.value.response.status_code == 401
         assert site.send("/_hub/logout", f"Cookie: {cookie}", method="POST", body="x=1")[0] == 303
         assert elsewhere.get(f"/{way}/app/").status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("asked", ["kind=application/x-ndjson", "kind=Text/Event-Stream", "after=1"])
+def test_no_stream_goes_on_after_signing_out(site: Site, way: str, asked: str) -> None:
+    """Whatever it is a stream of, and if its app has not begun to answer."""
+    with site.signed_in("bob") as bob, site.browser() as reader, ThreadPoolExecutor(1) as thread:
+        sent = {"cookie": cookie_of(bob)}
+        reading = thread.submit(lambda: reader.get(f"/{way}/app/stream?{asked}", headers=sent, timeout=30).status_code)
+        wait_until(lambda: len(site.hub.mounts[f"{way}-app"].uses))
+        assert bob.post("/_hub/logout").status_code == 303
+        assert reading.result(30) in (200, 403)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_to_a_handshake_sets_nothing_of_the_hubs(site: Site, way: str) -> None:
+    cookies = "set-cookie=flash-hub%3Devil%3B%20Path%3D/&set-cookie=a%3D1%3B%20Path%3D/&clear-site-data=*"
+    with site.socket(f"/{way}/open/?{cookies}") as opened:
+        assert opened.response is not None
+        assert opened.response.headers.get_all("set-cookie") == [f"a=1; Path=/{way}/open/"]
+        assert "clear-site-data" not in opened.response.headers
 
 
 def test_a_planted_cookie_is_not_taken_over(site: Site) -> None:

@@ -215,10 +215,31 @@ def test_redirects_get_the_prefix_that_an_app_does_not_know(location: bytes, rew
         (b"Service-Worker-Allowed", b"/sales/../", b"/sales/"),
         (b"Service-Worker-Allowed", b"/sales/%2e%2e/", b"/sales/"),
         (b"Service-Worker-Allowed", b"/sales/x/", b"/sales/x/"),
+        (b"Strict-Transport-Security", b"max-age=0", None),
+        (b"Alt-Svc", b'h2="evil.example:443"', None),
+        (b"NEL", b"{}", None),
+        (b"Report-To", b"{}", None),
     ],
 )
 def test_no_answer_reaches_the_apps_beside_it(name: bytes, value: bytes, passed: bytes | None) -> None:
     assert answered(name, value) == ([(name.lower(), passed)] if passed else [])
+
+
+def test_of_two_lengths_of_a_body_only_the_true_one_is_told() -> None:
+    """A chunked body is as long as its chunks, whatever the client says besides (RFC 9112, 6.3)."""
+    lengths = [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")]
+    assert not {name for name, _ in told(*lengths)} & {b"content-length", b"transfer-encoding"}
+    assert (b"content-length", b"5") in told((b"content-length", b"5"))
+
+
+@pytest.mark.parametrize("of_scheme", ["hub", "__Host-hub"])
+def test_the_cookie_of_the_other_scheme_is_the_hubs_too(of_scheme: str) -> None:
+    cookie = (b"cookie", b"hub=1; a=2; __Host-hub=3")
+    passed = dict(child_headers([cookie], ANN, "/sales", "https", "hub.example", None, of_scheme))
+    assert passed[b"cookie"] == b"a=2"
+    for name in (b"hub", b"__Host-hub"):
+        given = [(b"set-cookie", name + b"=x; Path=/; Secure")]
+        assert answer_headers(given, "/sales", of_scheme, rewrite_location=False) == []
 
 
 def test_headers_of_one_connection_end_there() -> None:

@@ -8,16 +8,19 @@ from urllib.parse import parse_qsl
 async def app(scope, receive, send):
     if scope["type"] == "websocket":
         await receive()
-        await send({"type": "websocket.accept"})
+        headers = [(name.encode(), value.encode()) for name, value in parse_qsl(scope["query_string"].decode())]
+        await send({"type": "websocket.accept", "headers": headers})
         while (await receive())["type"] != "websocket.disconnect":
             pass
     elif scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
         path, asked = scope["path"], parse_qsl(scope["query_string"].decode())
         if path == "/answer":  # /answer?set-cookie=a=1 answers with such headers.
             headers = [(name.encode(), value.encode("latin-1")) for name, value in asked]
             await answer(send, 302 if dict(asked).get("location") else 200, headers, b"{}")
         elif path == "/stream":
-            await stream(send)
+            await stream(send, **dict(asked))
         else:
             await answer(send, 200, [(b"content-type", b"application/json")], told(scope))
 
@@ -34,8 +37,9 @@ async def answer(send, status, headers, body):
     await send({"type": "http.response.body", "body": body})
 
 
-async def stream(send):
-    headers = [(b"content-type", b"text/event-stream")]
+async def stream(send, kind="text/event-stream", after="0"):
+    await asyncio.sleep(float(after))
+    headers = [(b"content-type", kind.encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     while True:
         await send({"type": "http.response.body", "body": b"data: on\n\n", "more_body": True})
