@@ -43,7 +43,7 @@ _TOO_MUCH = 1.0
 _LINES = 20
 
 #: What a hub keeps from its apps.
-_HUBS = "FLASH_HUB_"
+_HUBS = ("FLASH_HUB_", "FLASH_OIDC_")
 
 #: What the runner reads.
 _VARIABLE = "FLASH_HUB_CHILD"

@@ -33,6 +33,9 @@ POLICY = (
     "object-src 'none'"
 )
 
+#: Bytes that a request to these pages may bring: a form.
+LARGEST_BODY = 1 << 16
+
 #: Seconds for which browsers keep scripts and styles, whose addresses change with them.
 _YEAR = 31_536_000
 
@@ -68,6 +71,7 @@ class Front:
             static_folder="assets",
             static_url_path="/_hub/assets",
         )
+        self.app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
         self.app.jinja_env.globals.update(hub=hub, asset=_versions().__getitem__)
         self.app.register_blueprint(views.blueprint(hub, self.watch))
         self.app.register_blueprint(api.blueprint(hub, self.watch))

@@ -69,10 +69,14 @@ def blueprint(hub: Hub, watch: Watch) -> Blueprint:
 
     @pages.get("/_hub/events")
     async def listen() -> Response:
+        visitor = visitor_of()
+        told = hub.signin.open or visitor.known or any(mount.allows(visitor) for mount in hub.mounts.values())
+        if not told:
+            return await challenge(hub)
         if len(watch) >= events.LISTENERS:
             abort(503)
         only = request.args.get("app")
-        return events.stream(events.apps(hub, watch, visitor_of(), scope_of_request(), only))
+        return events.stream(events.apps(hub, watch, visitor, scope_of_request(), only))
 
     @pages.get("/_hub/apps/<name>/picture")
     async def picture(name: str) -> Response:

@@ -23,6 +23,7 @@ from flash.hub.front.ansi import LONGEST, pieces
         ("bell\x07 and \x00nul", [("bell and nul", "")]),
         ("<b>&", [("<b>&", "")]),
         ("ends\r\n", [("ends", "")]),
+        ("\x1b[" + "9" * 5000 + "m", [("[" + "9" * 5000 + "m", "")]),
     ],
 )
 def test_styles_and_texts(line: str, expected: list[tuple[str, str]]) -> None:

@@ -181,6 +181,13 @@ def test_no_more_than_so_many_listen(hub: Hub, url: str, monkeypatch: pytest.Mon
         assert httpx.get(f"{url}/_hub/events").status_code == 503
 
 
+def test_strangers_take_no_place_where_nothing_is_told(tmp_path: Path) -> None:
+    hub = hub_at(tmp_path, ByCookie())
+    hub.mount(page, "/sales", access=["finance"])
+    with serving(hub) as url, httpx.Client(base_url=url) as stranger, client(url, "ann") as ann, listening(ann):
+        assert stranger.get("/_hub/events").status_code == 401
+
+
 def test_who_reads_slowly_is_told_the_newest_state_once() -> None:
     async def scenario() -> set[str]:
         listener = watch.Listener(Visitor(), None)

@@ -41,6 +41,14 @@ def test_an_app_is_switched_off_on_and_restarted(hub: Hub, url: str) -> None:
             assert lead.get("/sales/").status_code == status
 
 
+def test_the_hubs_own_pages_take_no_large_body(url: str) -> None:
+    """A page that listens would keep what a stranger sends for as long as it listens."""
+    with client(url, ADMINISTRATOR, **NAVIGATION) as admin:
+        for size, status in ((1000, 303), (100_000, 413)):
+            sent = {"next": "/" + "a" * size}
+            assert admin.post("/_hub/api/apps/sales/restart", data=sent).status_code == status
+
+
 @pytest.mark.parametrize(
     ("who", "name", "status"),
     [
