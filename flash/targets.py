@@ -15,6 +15,9 @@ from typing import Any
 
 from .exceptions import ConfigurationError
 
+#: Where the frames that call the user's code are.
+_HERE = str(Path(__file__).parent) + os.sep
+
 #: The names that are tried, in this order, when none is given.
 USUAL_NAMES = ("app", "application", "create_app", "make_app")
 
@@ -118,23 +121,22 @@ def made_by(factory: Callable[[], Any], name: str) -> Any:
         raise failed(name, error) from error
 
 
-def failed(name: str, error: BaseException, caller: str = __file__) -> ConfigurationError:
+def failed(name: str, error: BaseException) -> ConfigurationError:
     """Print where the user's code failed, without the frames that called it; returns what to raise.
 
     Args:
         name: What failed.
         error: How.
-        caller: The file that called the user's code.
     """
     frames = error.__traceback__
-    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename, caller):
+    while frames is not None and _is_machinery(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     traceback.print_exception(error.with_traceback(frames))
     return ConfigurationError(f"{name} failed with {type(error).__name__}: {error}")
 
 
-def _is_machinery(filename: str, caller: str) -> bool:
-    return filename in (__file__, caller) or "importlib" in filename
+def _is_machinery(filename: str) -> bool:
+    return filename.startswith(_HERE) or "importlib" in filename
 
 
 def _not_found(target: Target) -> ConfigurationError:

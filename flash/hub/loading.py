@@ -102,7 +102,7 @@ def _run_script(target: Target, serving: Serving) -> None:
             if not once.begun:
                 raise ConfigurationError(f"{target.written!r} ended before it served an app: {end}.") from end
         except Exception as error:
-            raise failed(target.written, error, __file__) from error
+            raise failed(target.written, error) from error
         if not once.begun:
             serving.serve(_app_in(vars(module), target))
 

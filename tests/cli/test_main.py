@@ -18,8 +18,9 @@ def test_the_version_names_what_it_runs_on() -> None:
 def test_each_public_module_is_a_command() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    assert "  run  Serve a Flash app." in result.output
-    assert "_application" not in result.output
+    listed = [line.split(maxsplit=1) for line in result.output.partition("Commands:\n")[2].splitlines()]
+    assert ["run", "Serve a Flash app."] in listed
+    assert {"check", "hub", "new", "run", "user"} == {name for name, _ in listed}
 
 
 def test_an_unknown_command_is_refused() -> None:
