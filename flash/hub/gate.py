@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LOCAL = Visitor(None, frozenset({ADMIN}))
 
 _OWN = f"/{RESERVED}/"
+#: What proxies tell of their clients, one or the other.
+_OF_PROXIES = (b"x-forwarded", b"forwarded", b"x-real-ip", b"via", b"cf-", b"x-client-ip", b"true-client-ip")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -122,7 +124,7 @@ def _is_local(scope: Scope) -> bool:
     """
     client = scope.get("client")
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    forwarded = any(name in (b"x-forwarded-for", b"forwarded") for name, _ in scope["headers"])
+    forwarded = any(name.startswith(_OF_PROXIES) for name, _ in scope["headers"])
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     try:
         address = client and ip_address(client[0])

@@ -403,3 +403,32 @@ def test_a_cookie_of_an_apps_page_does_not_stand_before_the_hubs(site: Site) -> 
         both = f"Cookie: {cookie_of(eve)}; {cookie_of(ann)}"
         assert site.told("/inline/app/", both)["user"] == "ann"
         assert site.told("/inline/app/", f"Cookie: flash-hub=junk; {cookie_of(ann)}")["user"] == "ann"
+
+
+# Who sits at the machine.
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For: 203.0.113.9",
+        "X-Forwarded-Proto: https",
+        "Forwarded: for=203.0.113.9",
+        "X-Real-IP: 203.0.113.9",
+        "Via: 1.1 proxy",
+        "CF-Connecting-IP: 203.0.113.9",
+    ],
+)
+def test_a_proxy_on_the_machine_is_nobody_who_sits_at_it(open_site: Site, header: str) -> None:
+    """Where nobody signs in, who sits at the machine may switch apps."""
+    assert told_in(open_site.send("/_hub/api/apps")[2])["apps"][0]["managed"] is not None
+    assert told_in(open_site.send("/_hub/api/apps", header)[2])["apps"][0]["managed"] is None
+    assert open_site.send("/_hub/api/apps/app/off", header, method="POST", body="{}")[0] == 403
+
+
+@pytest.fixture(scope="module")
+def open_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    hub = Hub(home=str(tmp_path_factory.mktemp("open")))
+    hub.mount(teller, "/app")
+    with serving(hub) as url:
+        yield Site(url, hub)
