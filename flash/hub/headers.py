@@ -32,6 +32,9 @@ HOP_BY_HOP = frozenset(
 #: Headers that only a hub may set. A WSGI app reads ``x_hub_user`` as ``x-hub-user``.
 _CLAIMS = (b"x-hub-", b"x-forwarded-")
 
+#: What the header ``connection`` commonly names, none of it passed on anyway.
+_OF_CONNECTIONS = HOP_BY_HOP | {b"close"}
+
 #: The server in front has answered ``expect`` itself; the others are set anew.
 _NOT_PASSED = HOP_BY_HOP | {b"expect", b"forwarded", b"host", b"cookie", b"x-forwarded"}
 
@@ -44,6 +47,7 @@ def child_headers(
     host: str,
     client: tuple[str, int] | None,
     cookie_name: str,
+    forwarded: bool = True,
 ) -> Headers:
     """The headers of a request as an app gets them: nothing that a client could forge, and who asks.
 
@@ -55,24 +59,35 @@ def child_headers(
         host: The browser's Host header, or what a trusted proxy says that it was.
         client: The browser's address; None when unknown.
         cookie_name: The hub's own cookie, which no app gets.
+        forwarded: Whether the app has to be told where its browser is; in the hub's process the scope says it.
 
     Example:
-        >>> child_headers([(b"x-hub-user", b"eve")], Visitor("Zoë"), "/sales", "wss", "example.com", None, "hub")[2]
+        >>> child_headers([(b"x-hub-user", b"eve")], Visitor("Zoë"), "/sales", "wss", "example.com", None, "hub")[1]
         (b'x-hub-user', b'Zo%C3%AB')
     """
-    headers = list(headers)
-    hops = _named_by_connection(headers)
-    if any(name.lower() == b"transfer-encoding" for name, _ in headers):
-        hops.add(b"content-length")  # Of the two, the other one counts: this one may say anything.
     address = host.encode("latin-1")
-    passed: Headers = [(b"host", address), (b"x-forwarded-host", address)]
+    passed: Headers = [(b"host", address)]
     passed += _identity(visitor)
-    passed += _mounting(prefix, scheme)
-    if client is not None:
-        passed.append((b"x-forwarded-for", client[0].encode("latin-1")))
-    if cookie := _other_cookies(headers, cookie_name.encode()):
+    if forwarded:
+        passed.append((b"x-forwarded-host", address))
+        passed += _mounting(prefix, scheme)
+        if client is not None:
+            passed.append((b"x-forwarded-for", client[0].encode("latin-1")))
+    cookies, hops = [], set[bytes]()
+    for pair in headers:
+        what = _what_is(pair[0])
+        if what is None:
+            passed.append(pair)
+        elif what == b"cookie":
+            cookies.append(pair[1])
+        elif what == b"connection":
+            hops.update(each.strip().lower() for each in pair[1].split(b","))
+        elif what == b"transfer-encoding":
+            hops.add(b"content-length")  # Of the two, the other one counts: this one may say anything.
+    if not hops <= _OF_CONNECTIONS:
+        passed = [pair for pair in passed if pair[0].lower() not in hops or _is_claim(pair[0].lower())]
+    if cookies and (cookie := _other_cookies(cookies, cookie_name.encode())):
         passed.append((b"cookie", cookie))
-    passed += [pair for pair in headers if not _is_claim(name := pair[0].lower()) and name not in hops]
     return passed
 
 
@@ -131,6 +146,13 @@ def _named_by_connection(headers: Headers) -> set[bytes]:
     }
 
 
+@lru_cache(maxsize=4096)
+def _what_is(name: bytes) -> bytes | None:
+    """A header's name in lower case; None when it is passed on."""
+    name = name.lower()
+    return name if _is_claim(name) else None
+
+
 def _is_claim(name: bytes) -> bool:
     """Whether a header of a client's is not passed on, whatever it holds."""
     if b"_" in name:
@@ -154,9 +176,9 @@ def _mounting(prefix: str, scheme: str) -> Headers:
     return [(b"x-forwarded-prefix", prefix.encode()), (b"x-forwarded-proto", b"https" if safe else b"http")]
 
 
-def _other_cookies(headers: Headers, hubs: bytes) -> bytes:
+def _other_cookies(sent_apart: list[bytes], hubs: bytes) -> bytes:
     """All cookies but the hub's, in one header: HTTP/2 sends several, HTTP/1.1 has one."""
-    sent = b"; ".join(value for name, value in headers if name.lower() == b"cookie")
+    sent = b"; ".join(sent_apart)
     if _without_tls(hubs) not in sent:
         return sent
     return b"; ".join(each for part in sent.split(b";") if (each := part.strip()) and not _is_of_hub(each, hubs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..exceptions import FlashError
 
@@ -42,6 +42,9 @@ class Host(ABC):
 
     #: The process; None for what runs in the hub's own.
     pid: int | None = None
+
+    #: Whether the app has to be told in headers where its browser is, and by which scheme and host it asks.
+    forwards: ClassVar[bool] = True
 
     @abstractmethod
     async def start(self) -> None:

@@ -77,6 +77,8 @@ class InlineHost(Host):
         ConfigurationError: The spec asks for what only a process of its own can have.
     """
 
+    forwards = False  # The scope says it.
+
     def __init__(self, spec: Spec, target: Any, *, log: Path | None = None, folder: Path | None = None) -> None:
         _refuse_limits(spec)
         self._spec = spec

@@ -1,25 +1,23 @@
-"""One app of a hub: who may use it, whether it can be used now, and its requests on their way to its host."""
+"""One app of a hub: who may use it, whether it can be used now, and what is under way at it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from . import notices
-from .draining import is_endless
 from .events import Event
-from .headers import answer_headers, child_headers
-from .host import AppUnreachable, Host, Receive, Scope, Send
+from .exchange import Exchange
+from .host import Host, Receive, Scope, Send
 from .keeper import AppState, Keeper
 from .notices import Notice
 from .spec import Spec
 from .state import remember_desired
-from .uses import SIGNED_OUT, Use, Uses
-from .visitor import EXTENSION, Visitor, cookie_name
+from .uses import Uses
+from .visitor import Visitor
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -142,7 +140,7 @@ class Mount:
         if self.uses.full:
             await self._notify(notices.BUSY, visitor, scope, receive, send)
             return
-        exchange = Exchange(self, scope, receive, send)
+        exchange = Exchange(self.hub, self.spec, scope, receive, send)
         use = self.uses.begin(visitor.name or exchange.address, session, scope["type"] == "websocket")
         exchange.use = use
         began = time.perf_counter()
@@ -150,7 +148,8 @@ class Mount:
             notice = None if self.keeper.ready.is_set() else await self._obstacle()
             if notice is None:
                 self.uses.serve(use)
-                notice = await exchange.run(visitor)
+                assert self.keeper.host is not None
+                notice = await exchange.run(self.keeper.host, visitor)
         except asyncio.CancelledError:
             if use.broken_off is None:
                 raise
@@ -187,167 +186,3 @@ class Mount:
         crashed = notice in (notices.FAILED, notices.BACKOFF)
         details = self.keeper.error if crashed and self.may_manage(visitor) else None
         await self.hub.notify(notice, scope, receive, send, mount=self, visitor=visitor, details=details)
-
-
-class Exchange:
-    """One request or WebSocket between a browser and the host of an app."""
-
-    __slots__ = (
-        "_mount",
-        "_patience",
-        "_receive",
-        "_received",
-        "_scope",
-        "_send",
-        "address",
-        "begun",
-        "ended",
-        "host",
-        "status",
-        "use",
-    )
-
-    def __init__(self, mount: Mount, scope: Scope, receive: Receive, send: Send) -> None:
-        self._mount = mount
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self.address: str = (scope.get("client") or ("",))[0]
-        #: The status of the answer; 0 while there is none.
-        self.status = 0
-        self.begun = False
-        self.ended = False
-        self.use: Use | None = None
-        #: The browser's Host header.
-        self.host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        self._received = 0
-        self._patience: asyncio.Timeout | None = None
-
-    async def run(self, visitor: Visitor) -> Notice | None:
-        """Hand the request to the host; what to say when there is no answer."""
-        mount, host = self._mount, self._mount.host
-        assert host is not None
-        self._tell_who(visitor)
-        receive = self._receive if mount.spec.max_body is None else self._counted
-        try:
-            self._refuse_large(_length(self._scope["headers"]))
-            if mount.spec.timeout is None or self._scope["type"] == "websocket":
-                await host.serve(self._scope, receive, self.send)
-            else:
-                await self._within(mount.spec.timeout, host.serve(self._scope, receive, self.send))
-        except AppUnreachable:
-            return None if self.begun else notices.UNREACHABLE
-        except _TooLarge:
-            return None if self.begun else notices.TOO_LARGE
-        except TimeoutError:
-            return None if self.begun else notices.TIMEOUT
-        return None
-
-    async def send(self, message: Any) -> None:
-        """What the app sends, with its headers made fit for the hub's origin."""
-        kind = message["type"]
-        if kind == "http.response.start" or kind == "websocket.http.response.start":
-            self.begun = True
-            if self._patience is not None:
-                self._patience.reschedule(None)
-            self.status = message["status"]
-            spec = self._mount.spec
-            headers = list(message.get("headers", ()))
-            headers = answer_headers(
-                headers,
-                spec.prefix,
-                cookie_name(self._scope["scheme"]),
-                rewrite_location=300 <= self.status < 400 and not self._leads_elsewhere(headers),
-                host=self.host,
-            )
-            message = {**message, "headers": headers}
-            if self.use is not None and is_endless(headers):
-                self.use.endless = True
-        elif kind == "websocket.accept":
-            self.begun = True
-            self.status = 101
-            spec = self._mount.spec
-            self._mount.hub.metrics.connected(spec.name)
-            headers = list(message.get("headers", ()))
-            name = cookie_name(self._scope["scheme"])
-            message = {**message, "headers": answer_headers(headers, spec.prefix, name, rewrite_location=False)}
-        elif kind == "websocket.close":
-            self.begun = self.ended = True
-        elif kind == "http.response.body" and not message.get("more_body"):
-            self.ended = True
-        await self._send(message)
-
-    async def break_off(self, code: int) -> Notice | None:
-        """End what was under way; what to say when nothing had been answered."""
-        if self.ended:
-            return None
-        if self._scope["type"] == "websocket":
-            if self.status == 101:
-                await self._send({"type": "websocket.close", "code": code, "reason": ""})
-                return None
-        elif self.begun:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-            return None
-        return notices.FORBIDDEN if code == SIGNED_OUT else notices.OFF
-
-    def _tell_who(self, visitor: Visitor) -> None:
-        """Put who asks into the headers and the extensions that the app sees."""
-        scope, spec = self._scope, self._mount.spec
-        scope["extensions"] = {
-            **(scope.get("extensions") or {}),
-            EXTENSION: {
-                "user": visitor.name,
-                "roles": sorted(visitor.roles),
-                "app": spec.name,
-                "prefix": spec.prefix,
-            },
-        }
-        scope["headers"] = child_headers(
-            self._mount.hub.signin.headers_for_apps(scope["headers"]),
-            visitor,
-            prefix=spec.prefix,
-            scheme=scope["scheme"],
-            host=self.host,
-            client=scope.get("client"),
-            cookie_name=cookie_name(scope["scheme"]),
-        )
-
-    def _leads_elsewhere(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether a redirect leads to another app or to the hub itself."""
-        place = next((value for name, value in headers if name.lower() == b"location"), b"")
-        try:
-            return self._mount.hub.owns(urlsplit(place.decode("latin-1")).path)
-        except ValueError:
-            return False  # It leads nowhere.
-
-    def _refuse_large(self, length: int) -> None:
-        if (limit := self._mount.spec.max_body) is not None and length > limit:
-            raise _TooLarge
-
-    async def _counted(self) -> Any:
-        """A message of the browser.
-
-        Raises:
-            _TooLarge: The body is larger than it may be.
-        """
-        message = await self._receive()
-        self._received += len(message.get("body", b""))
-        self._refuse_large(self._received)
-        return message
-
-    async def _within(self, seconds: float, serving: Coroutine[Any, Any, None]) -> None:
-        """Serve, and break off when no answer has begun in time."""
-        try:
-            async with asyncio.timeout(seconds) as self._patience:
-                await serving
-        finally:
-            self._patience = None
-
-
-class _TooLarge(Exception):
-    """A request body is larger than the app takes."""
-
-
-def _length(headers: list[tuple[bytes, bytes]]) -> int:
-    length = next((value for name, value in headers if name == b"content-length"), b"")
-    return int(length) if length.isdigit() else 0

@@ -229,7 +229,7 @@ def test_nobody_says_who_they_are(site: Site, way: str) -> None:
     assert (told["user"], told["roles"]) == (None, [])
     assert not [name for name, _ in told["pairs"] if "user" in name or "roles" in name or "secret" in name]
     assert not [value for _, value in told["pairs"] if "evil" in value or "admin" in value]
-    assert told["headers"]["x-forwarded-proto"] == "http"
+    assert told["headers"].get("x-forwarded-proto") == ("http" if way == "process" else None)
     for headers in (FORGED, (*FORGED, "Authorization: Basic YWRtaW46YWRtaW4=")):
         assert site.send(f"/{way}/app/", *headers)[0] == 401
         assert "inline-open" in site.send("/_hub/api/apps", *headers)[2]
