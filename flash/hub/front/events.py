@@ -51,6 +51,11 @@ def event(kind: str, data: Any) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
+def has_room(watch: Watch, visitor: Visitor) -> bool:
+    """Whether one more page may listen. At most half of the places are one visitor's, or all strangers' together."""
+    return len(watch) < LISTENERS and watch.pages_of(visitor) < max(LISTENERS // 2, 1)
+
+
 def stream(events: AsyncIterator[bytes]) -> Response:
     """The answer that sends events as they come."""
     response = Response(events, content_type="text/event-stream")

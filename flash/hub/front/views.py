@@ -73,7 +73,7 @@ def blueprint(hub: Hub, watch: Watch) -> Blueprint:
         told = hub.signin.open or visitor.known or any(mount.allows(visitor) for mount in hub.mounts.values())
         if not told:
             return await challenge(hub)
-        if len(watch) >= events.LISTENERS:
+        if not events.has_room(watch, visitor):
             abort(503)
         only = request.args.get("app")
         return events.stream(events.apps(hub, watch, visitor, scope_of_request(), only))
@@ -99,7 +99,7 @@ def blueprint(hub: Hub, watch: Watch) -> Blueprint:
     @pages.get("/_hub/apps/<name>/log/events")
     async def follow(name: str) -> Response:
         await managed(hub, name)
-        if len(watch) >= events.LISTENERS:
+        if not events.has_room(watch, visitor_of()):
             abort(503)
         return events.stream(events.log(hub, watch, visitor_of(), scope_of_request(), name))
 

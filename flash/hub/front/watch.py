@@ -86,6 +86,10 @@ class Watch:
     def __len__(self) -> int:
         return len(self._listeners)
 
+    def pages_of(self, visitor: Visitor) -> int:
+        """How many of those who listen are a visitor's."""
+        return sum(listener.visitor == visitor for listener in self._listeners)
+
     @contextmanager
     def listening(self, visitor: Visitor, session: str | None) -> Iterator[Listener]:
         """Listen while the block runs, for a visitor and the session that this belongs to."""

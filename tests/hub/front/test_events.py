@@ -181,6 +181,16 @@ def test_no_more_than_so_many_listen(hub: Hub, url: str, monkeypatch: pytest.Mon
         assert httpx.get(f"{url}/_hub/events").status_code == 503
 
 
+def test_strangers_leave_places_for_others(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LISTENERS", 4)
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(listening(stack.enter_context(client(url)))) for _ in range(2)]
+        for told in strangers:
+            until(told, "apps")
+        assert httpx.get(f"{url}/_hub/events").status_code == 503
+        until(stack.enter_context(listening(stack.enter_context(client(url, "ann:finance")))), "apps")
+
+
 def test_strangers_take_no_place_where_nothing_is_told(tmp_path: Path) -> None:
     hub = hub_at(tmp_path, ByCookie())
     hub.mount(page, "/sales", access=["finance"])
