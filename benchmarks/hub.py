@@ -1,10 +1,11 @@
 """What a hub costs its apps, and what harm to one app does to another.
 
 ``--part cost``: the same app served alone, by a hub in a process of its own (child), and by a hub in the hub's process
-(inline), in turn; ratios are taken within a round. Hub and child share the core that the app alone has for itself.
+(inline), in turn; ratios are taken within a round. The app has a core for itself each time; the hub of a child shares
+the other one with the load.
 
 ``--part harm``: one app is asked all the time, at a fixed rate, while another is switched off and on, crashes, blocks
-its loop, or is asked a hundred times a second. Each time is compared with a quiet one before it.
+its loop, or is asked a hundred times a second. Each time is compared with a quiet one before it. All run on any core.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import statistics
 import time
 import urllib.error
@@ -24,7 +26,7 @@ from pathlib import Path
 import psutil
 from load import Connection, Connections, callback_request, send_many
 from report import print_heading, print_table
-from servers import LOAD_CORE, Server, pin, serving
+from servers import LOAD_CORE, SERVER_CORE, Server, pin, serving
 
 PATHS = {"alone": "", "child": "/child", "inline": "/inline"}
 PACKAGES = ["dash-flash", "dash", "quart", "hypercorn", "httptools"]
@@ -47,6 +49,9 @@ def main() -> None:
     with serving("hub", "hypercorn", "hub_apps", page="/inline/_dash-layout") as hub:
         wait_for(hub, "child", "harm")
         if options.part == "harm":
+            place(os.getpid(), *range(os.cpu_count() or 1))
+            for process in [hub.process, *hub.process.children(recursive=True)]:
+                place(process.pid, *range(os.cpu_count() or 1))
             print_heading("An app of a hub while another one is harmed", PACKAGES)
             asyncio.run(measure_harm(hub, options))
             return
@@ -85,6 +90,13 @@ def process_of(hub: Server, app: str) -> psutil.Process | None:
     return None if pid is None else psutil.Process(pid)
 
 
+def place(pid: int, *cores: int) -> None:
+    """Keep a process, all of its threads, and what it starts from now on, on some cores."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 def cpu_of(process: psutil.Process) -> float:
     """User and system time of a process, in seconds."""
     tasks = Path(f"/proc/{process.pid}/task").iterdir()
@@ -96,11 +108,18 @@ def cpu_of(process: psutil.Process) -> float:
 
 async def measure_cost(servers: dict[str, Server], options: argparse.Namespace) -> None:
     """Print the table of costs."""
+    hubs_own = [each for each in servers["child"].process.children() if each.cpu_times().user > 0]
+
+    def put_hub_where(way: str) -> None:
+        for process in hubs_own:
+            place(process.pid, LOAD_CORE if way == "child" else SERVER_CORE)
 
     async def latency(way: str) -> float:
+        put_hub_where(way)
         return await median_of(servers[way].port, request_for(PATHS[way], "async", servers[way].port), options.requests)
 
     async def per_second(way: str) -> float:
+        put_hub_where(way)
         request = request_for(PATHS[way], "many", servers[way].port)
         async with Connections(servers[way].port, options.connections) as connections:
             await send_many(connections, request, options.connections)
@@ -237,10 +256,11 @@ def ask(hub: Server, action: str) -> None:
 
 
 async def switch(hub: Server) -> None:
-    """Off and on, as fast as it goes."""
+    """Off and on, every other second: a start takes a core for most of one."""
     while True:
         for action in ("off", "on"):
             await asyncio.to_thread(ask, hub, action)
+        await asyncio.sleep(1)
 
 
 async def crash(hub: Server) -> None:
@@ -248,7 +268,7 @@ async def crash(hub: Server) -> None:
     while True:
         await tried(hub, "crash")
         await asyncio.to_thread(ask, hub, "restart")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
 
 
 async def block(hub: Server) -> None:
