@@ -40,6 +40,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=8, help="requests under way at once, for throughput")
     parser.add_argument("--seconds", type=float, default=20, help="of each kind of harm, and of the quiet before it")
     parser.add_argument("--rate", type=float, default=50, help="requests a second to the app that is watched")
+    parser.add_argument("--harm", choices=HARMS, nargs="+", default=list(HARMS), help="what is done to the other app")
     return parser.parse_args()
 
 
@@ -198,9 +199,9 @@ class Watched:
 
 async def measure_harm(hub: Server, options: argparse.Namespace) -> None:
     """Print the table of harm."""
-    kinds = {"switched off and on": switch, "crashing": crash, "blocked": block, "asked 100 times a second": feed}
     rows = []
-    for title, harm in kinds.items():
+    for kind in options.harm:
+        title, harm = HARMS[kind]
         quiet = await watch(hub, options)
         doing = asyncio.create_task(harm(hub))
         harmed = await watch(hub, options)
@@ -308,6 +309,14 @@ async def tried(hub: Server, name: str) -> None:
         with contextlib.suppress(RuntimeError, OSError, asyncio.IncompleteReadError):
             await connection.send(request_for("/harm", name, hub.port))
 
+
+#: What may be done to the other app: its name on the command line, its title, and what does it.
+HARMS = {
+    "switch": ("switched off and on", switch),
+    "crash": ("crashing", crash),
+    "block": ("blocked", block),
+    "feed": ("asked 100 times a second", feed),
+}
 
 if __name__ == "__main__":
     main()
