@@ -93,6 +93,7 @@ class Keeper:
 
     def begin(self, taken_over: Host | None = None) -> None:
         """Begin to keep the app, with a host that runs already if there is one."""
+        self._asleep = self._asleep and taken_over is None
         self._task = asyncio.create_task(self._keep(taken_over), name=f"flash-hub-{self.spec.name}")
 
     def want(self, on: bool) -> None:
@@ -121,8 +122,9 @@ class Keeper:
             self._changed.set()
 
     async def until(self, *states: AppState) -> None:
-        """Wait until the app is in one of some states, and nothing else is wanted of it."""
-        while self.state not in states or self._again or self._changed.is_set():
+        """Wait until the app is in one of some states and nothing else is wanted of it, or it is switched by others."""
+        wanted = self.wanted
+        while self.wanted == wanted and (self.state not in states or self._again or self._changed.is_set()):
             await self._moved.wait()
 
     async def next_move(self) -> None:
@@ -184,6 +186,7 @@ class Keeper:
             return await self._done_while_wanted(host.start())
 
     def _open(self) -> None:
+        self._uses.rest()
         self.ready.set()
         self._enter(AppState.RUNNING)
 

@@ -101,6 +101,10 @@ class Uses:
         self._forget(time.monotonic() - PRESENT)
         return len(self._seen)
 
+    def rest(self) -> None:
+        """Count idleness from now on: the app could not be used before."""
+        self._last = time.monotonic()
+
     def idle_for(self) -> float:
         """Seconds since the last use; 0 while there is one."""
         return 0.0 if self._uses else time.monotonic() - self._last

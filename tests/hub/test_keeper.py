@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -83,6 +84,11 @@ async def kept(**options: Any) -> AsyncIterator[Kept]:
         await made.keeper.close(leave=False)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
 def run(coroutine: Any) -> None:
     asyncio.run(asyncio.wait_for(coroutine, 20))
 
@@ -109,6 +115,22 @@ def test_switched_off_while_it_starts_it_is_ended_at_once() -> None:
             await made.keeper.until(AppState.OFF)
             assert made.hosts[0].stopped == 1
             assert made.keeper.error is None
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_waits_for_a_switch_is_told_when_it_is_switched_back(first: bool) -> None:
+    """Else whoever has switched it off waits for ever, since it never is off."""
+
+    async def scenario() -> None:
+        async with kept(wanted=not first, ready=False) as made:
+            await made.keeper.until(AppState.OFF if first else AppState.STARTING)
+            made.keeper.want(first)
+            waiting = asyncio.create_task(made.keeper.until(AppState.RUNNING if first else AppState.OFF))
+            await asyncio.sleep(0)
+            made.keeper.want(not first)
+            await waiting
 
     run(scenario())
 
@@ -271,6 +293,20 @@ def test_an_app_on_demand_sleeps_until_it_is_woken_and_again_when_idle() -> None
     run(scenario())
 
 
+def test_a_start_by_hand_is_no_idle_time() -> None:
+    async def scenario() -> None:
+        async with kept(idle_timeout=0.3, ready=False) as made:
+            await made.keeper.until(AppState.STARTING)
+            await until(lambda: made.uses.idle_for() > 0.3)
+            made.hosts[0].may_start.set()
+            await made.keeper.until(AppState.RUNNING)
+            began = time.monotonic()
+            await made.keeper.until(AppState.SLEEPING)
+            assert time.monotonic() - began >= 0.25
+
+    run(scenario())
+
+
 def test_who_is_being_served_keeps_an_app_awake() -> None:
     async def scenario() -> None:
         async with kept(idle_timeout=0.02) as made:
@@ -316,5 +352,17 @@ def test_a_host_that_was_taken_over_is_not_started_again() -> None:
         assert (taken.started, made.hosts) == (0, [])
         await made.keeper.close(leave=True)
         assert taken.stopped == 0
+
+    run(scenario())
+
+
+def test_a_host_that_was_taken_over_is_not_put_to_sleep() -> None:
+    async def scenario() -> None:
+        made = Kept(asleep=True, idle_timeout=30)
+        taken = FakeHost()
+        made.keeper.begin(taken)
+        await made.keeper.until(AppState.RUNNING, AppState.SLEEPING)
+        assert (made.states, taken.stopped) == (["running"], 0)
+        await made.keeper.close(leave=False)
 
     run(scenario())
