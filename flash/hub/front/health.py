@@ -39,7 +39,9 @@ def blueprint(hub: Hub) -> Blueprint:
 
     @pages.get("/_hub/ready/<name>")
     async def ready_app(name: str) -> tuple[Response, int]:
-        mount = hub.mounts.get(name) or abort(404)
+        mount = hub.mounts.get(name)
+        if mount is None or not (mount.allows(visitor_of()) or _has_token(hub)):
+            abort(404)
         state = mount.status().state
         return jsonify(ready=state in READY, state=state), 200 if state in READY else 503
 
@@ -61,10 +63,13 @@ def _is_awaited(mount: Mount) -> bool:
 
 def _may_read(hub: Hub) -> bool:
     """Administrators, whom the hub takes this machine for where nobody signs in, and who has the token."""
+    return visitor_of().is_admin or _has_token(hub)
+
+
+def _has_token(hub: Hub) -> bool:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if hub.metrics_token and kind.lower() == "bearer":
-        return hmac.compare_digest(token.strip().encode(), hub.metrics_token.encode())
-    return visitor_of().is_admin
+    told = hub.metrics_token if kind.lower() == "bearer" else None
+    return bool(told) and hmac.compare_digest(token.strip().encode(), str(told).encode())
 
 
 def _not_installed() -> Response:

@@ -41,9 +41,12 @@ def test_ready_is_when_all_that_is_on_can_be_used(hub: Hub, url: str) -> None:
         assert answer.json() == {"ready": False, "apps": {"slow": "starting"}, "others": 1}
         assert watcher.get("/_hub/ready/slow").status_code == 503
         assert watcher.get("/_hub/ready/sales").json() == {"ready": True, "state": "running"}
-        assert watcher.get("/_hub/ready/sleepy").status_code == 200
-        assert watcher.get("/_hub/ready/off").json() == {"ready": False, "state": "off"}
-        assert watcher.get("/_hub/ready/none").status_code == 404
+        token = {"Authorization": "Bearer a long token"}
+        for name, status in (("sleepy", 200), ("off", 503), ("secret", 503), ("none", 404)):
+            # Strangers do not learn what is not open to them; what watches over the server has the token.
+            assert watcher.get(f"/_hub/ready/{name}").status_code == 404
+            assert watcher.get(f"/_hub/ready/{name}", headers=token).status_code == status
+        assert watcher.get("/_hub/ready/off", headers=token).json() == {"ready": False, "state": "off"}
         slow.may_go_on.set()
         wait_until(lambda: watcher.get("/_hub/ready").status_code == 200)
 
