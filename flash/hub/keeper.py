@@ -87,6 +87,7 @@ class Keeper:
         self._moved = asyncio.Event()
         self._crashes: deque[float] = deque(maxlen=CRASHES)
         self._pauses = 0
+        self._ending: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     # What is wanted.
@@ -136,7 +137,8 @@ class Keeper:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self.host is not None and not leave:
+        # What is being ended is ended, and what runs in this process cannot outlive it.
+        if self.host is not None and not (leave and self._ending is None and self.host.pid is not None):
             await self._end(self.host)
 
     # The task.
@@ -231,10 +233,13 @@ class Keeper:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _end(self, host: Host) -> None:
+        # When the hub ends meanwhile, :meth:`close` goes on with it.
+        self._ending = self._ending or asyncio.ensure_future(host.stop(GRACE))
         try:
-            await host.stop(GRACE)
+            await asyncio.shield(self._ending)
         except Exception:
             logger.exception("The app %r could not be ended.", self.spec.name)
+        self._ending = None
         self.host = None
 
     async def _pause(self, crash: str, lived: float) -> None:

@@ -85,7 +85,7 @@ async def kept(**options: Any) -> AsyncIterator[Kept]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 
@@ -347,6 +347,7 @@ def test_a_host_that_was_taken_over_is_not_started_again() -> None:
     async def scenario() -> None:
         made = Kept()
         taken = FakeHost()
+        taken.pid = 1
         made.keeper.begin(taken)
         await made.keeper.until(AppState.RUNNING)
         assert (taken.started, made.hosts) == (0, [])
@@ -364,5 +365,49 @@ def test_a_host_that_was_taken_over_is_not_put_to_sleep() -> None:
         await made.keeper.until(AppState.RUNNING, AppState.SLEEPING)
         assert (made.states, taken.stopped) == (["running"], 0)
         await made.keeper.close(leave=False)
+
+    run(scenario())
+
+
+def test_what_is_being_ended_when_the_hub_ends_is_ended_to_the_last() -> None:
+    """A process that is asked to end and does not is ended by force, whoever cancels the wait for it."""
+
+    class Stubborn(FakeHost):
+        pid = 1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.may_stop = asyncio.Event()
+            self.ended_by_force = False
+
+        async def stop(self, grace: float) -> None:
+            self.stopped += 1
+            await self.may_stop.wait()
+            self.ended_by_force = True
+
+    async def scenario(leave: bool) -> None:
+        made, taken = Kept(), Stubborn()
+        made.keeper.begin(taken)
+        await made.keeper.until(AppState.RUNNING)
+        made.keeper.want(False)
+        await until(lambda: taken.stopped == 1)
+        closing = asyncio.create_task(made.keeper.close(leave))
+        await asyncio.wait({closing}, timeout=0.05)
+        taken.may_stop.set()
+        await closing
+        assert taken.ended_by_force
+        assert taken.stopped == 1
+
+    run(scenario(False))
+    run(scenario(True))
+
+
+def test_what_runs_in_the_hubs_process_is_not_left_running() -> None:
+    async def scenario() -> None:
+        made = Kept()
+        made.keeper.begin()
+        await made.keeper.until(AppState.RUNNING)
+        await made.keeper.close(leave=True)
+        assert made.hosts[0].stopped == 1
 
     run(scenario())
