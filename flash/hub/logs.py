@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+logger = logging.getLogger("flash.hub")
 
 #: Bytes that a log may have before it is put aside, and how many old ones are kept.
 LARGEST = 10 << 20
@@ -39,9 +42,16 @@ def rotate(path: Path, largest: int = LARGEST) -> bool:
         Whether it was put aside.
     """
     try:
-        if path.stat().st_size <= largest:
-            return False
+        return _put_aside(path, largest)
     except FileNotFoundError:
+        return False
+    except OSError as error:  # A full disk, for example: the app goes on as long as it can.
+        logger.warning("%s could not be put aside: %s.", path, error)
+        return False
+
+
+def _put_aside(path: Path, largest: int) -> bool:
+    if path.stat().st_size <= largest:
         return False
     for number in range(OLD_ONES - 1, 0, -1):
         if (older := _old(path, number)).exists():

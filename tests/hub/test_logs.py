@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -151,3 +153,13 @@ def test_who_reads_slowly_is_told_what_is_missing(log: Path, monkeypatch: pytest
         await following.aclose()
 
     run(main)
+
+
+def test_a_log_that_cannot_be_put_aside_stays(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*paths: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    write(log, "one\n")
+    assert not rotate(log, largest=1)
+    assert tail(log, 5) == ["one"]
