@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,10 @@ from .visitor import EXTENSION, Visitor, cookie_name
 
 if TYPE_CHECKING:
     from .hub import Hub
+
+
+#: Seconds for which the end of an answer waits for a browser that does not read.
+_FAREWELL = 1.0
 
 
 class Exchange:
@@ -130,12 +135,18 @@ class Exchange:
         if self._ended:
             return None
         if self.status == 101:
-            await self._send({"type": "websocket.close", "code": code, "reason": ""})
+            await self._say_last({"type": "websocket.close", "code": code, "reason": ""})
             return None
         if self.begun:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._say_last({"type": "http.response.body", "body": b"", "more_body": False})
             return None
         return notices.FORBIDDEN if code == SIGNED_OUT else notices.OFF
+
+    async def _say_last(self, message: Any) -> None:
+        """A browser that does not read keeps no app from its end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._send(message)
 
     def _begin(self, message: Any) -> Any:
         """The beginning of an answer as the browser gets it."""

@@ -233,7 +233,7 @@ class Hub:
         if self.local_control is None:
             self.local_control = host in ("127.0.0.1", "localhost", "::1") and not self._trusted_proxies
         if self.url is None and not host.startswith("unix:"):
-            known = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+            known = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
             self.url = f"{'https' if options.get('certfile') else 'http'}://{known}:{port}"
         serve_asgi(self, self, host, port, **{"shutdown_timeout": ENDING, **options})
 

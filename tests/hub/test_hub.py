@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -341,3 +342,29 @@ def test_a_killed_hub_loses_nothing_and_the_next_takes_its_children_over(tmp_pat
     assert not [
         each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(each.info["cmdline"] or [])
     ]
+
+
+def test_a_browser_that_does_not_read_keeps_no_app_on(tmp_path: Path) -> None:
+    app = tmp_path / "endless.py"
+    app.write_text(
+        "from flask import Flask\n"
+        "app = Flask(__name__)\n"
+        "@app.get('/')\n"
+        "def endless():\n"
+        "    return iter(lambda: b'x' * 65536, b'')\n"
+    )
+    hub = Hub(home=str(tmp_path / "home"))
+    hub.mount(str(app), "/endless", drain_timeout=0.2)
+    with serving(hub) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as browser:
+        browser.sendall(b"GET /endless/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(lambda: browser.recv(16, socket.MSG_PEEK))
+        on_loop(hub, hub.stop("endless"))
+        assert state(hub, "endless") == "off"
+
+
+@pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:8050"), ("::", "http://[::1]:8050")])
+def test_apps_are_told_a_url_that_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, url: str) -> None:
+    monkeypatch.setattr("flash.hub.hub.serve_asgi", lambda *args, **options: None)
+    hub = Hub(home=str(tmp_path / "home"))
+    hub.run(host)
+    assert hub.url == url
