@@ -38,7 +38,7 @@ try:
 except ImportError:  # Dash 4.4, which has no streams of its own.
     _stream_hub = None
 
-__all__ = ["Scope", "current_scope", "install", "per_app", "unclaimed"]
+__all__ = ["Scope", "current_scope", "install", "managers_of_all", "per_app", "unclaimed"]
 
 T = TypeVar("T")
 
@@ -181,6 +181,11 @@ def unclaimed() -> list[str]:
         "pages": _shared(_pages.PAGE_REGISTRY),
     }
     return [kind for kind, found in kinds.items() if found]
+
+
+def managers_of_all() -> list[Any]:
+    """The managers of background callbacks that were made outside of all scopes: of apps handed over as objects."""
+    return list(_shared(BaseBackgroundCallbackManager.managers))
 
 
 def _shared(content: Any) -> Any:

@@ -8,7 +8,6 @@ lock, the current folder, environment variables, signals, and ``os._exit``.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 import sys
@@ -21,8 +20,8 @@ from typing import Any
 
 from .. import _dash
 from .._dash_scopes import Scope as AppScope
-from .._dash_scopes import install, unclaimed
-from ..background import DiskcacheManager
+from .._dash_scopes import install, managers_of_all, unclaimed
+from ..background.forks import gate
 from ..exceptions import ConfigurationError, new_error_id
 from ..pool import Pool
 from ..server.lifespan import Lifespan
@@ -30,6 +29,7 @@ from ..targets import Target
 from .app_log import write_log_of
 from .host import AppUnreachable, Host, HostFailed, Receive, Scope, Send
 from .inside import living_in
+from .jobs import end_jobs, guard
 from .kinds import Application, application_of, is_application
 from .libraries import libraries
 from .loading import load_object
@@ -152,7 +152,8 @@ class InlineHost(Host):
             if app.dash is not None:
                 app.dash.backend.shutdown_executor(wait=False)
         if self._scope is not None:
-            _end_jobs(self._scope)
+            for manager in self._scope.managers:
+                end_jobs(manager)
         self._give_up()
 
     # Loading, in the loader's thread.
@@ -165,7 +166,7 @@ class InlineHost(Host):
         scope = self._scope = AppScope(self._spec.name, _dash_app(self._target))
         write_log_of(scope, self._log)
         try:
-            with scope.entered(), self._living(), mounted_at(self._spec.prefix), _surroundings():
+            with scope.entered(), self._living(), mounted_at(self._spec.prefix), _surroundings(), gate.imports():
                 return self._make(scope)
         except (Exception, SystemExit) as error:
             with scope.entered():
@@ -183,6 +184,8 @@ class InlineHost(Host):
             target = self._from_module(scope, target)
         elif callable(target) and not is_application(target):
             target = target()
+        for manager in (*scope.managers, *managers_of_all()):
+            guard(manager)
         app = application_of(target, self._spec.prefix)
         if app.dash is not None:
             scope.app = app.dash
@@ -315,14 +318,6 @@ def _target(written: str, cwd: str | None) -> Target:
         if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file() or (folder / top).is_dir():
             return replace(target, folder=folder)
     raise ConfigurationError(f"There is no module {target.module!r}: write it as Python imports it, or set cwd=.")
-
-
-def _end_jobs(scope: AppScope) -> None:
-    """End the background jobs of an app, and what would end them with the process and hold the app until then."""
-    for manager in scope.managers:
-        if isinstance(manager, DiskcacheManager):
-            manager.stop_jobs()
-            atexit.unregister(manager.stop_jobs)
 
 
 @contextmanager
