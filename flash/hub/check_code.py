@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -16,7 +16,8 @@ from .finding import CheckedApp, Finding
 from .source import called, imported_modules, makes_app
 from .visitor import cookie_name
 
-_PREFIXES = {"url_base_pathname", "requests_pathname_prefix", "routes_pathname_prefix"}
+_REQUESTS = "requests_pathname_prefix"
+_PREFIXES = {"url_base_pathname", _REQUESTS, "routes_pathname_prefix"}
 _SECRETS = {"secret_key", "SECRET_KEY"}
 
 
@@ -154,6 +155,8 @@ def _arguments(app: CheckedApp, path: Path, node: ast.AST) -> Iterator[Finding]:
     given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     if makes_app(node):
         for name in sorted(_PREFIXES & set(given)):
+            if _shares_server(node, given) and name != _REQUESTS and _constant(given[name]) != app.spec.path:
+                continue  # On a server that there is already, it keeps its place.
             yield Finding(
                 "note",
                 app.name,
@@ -177,6 +180,12 @@ def _arguments(app: CheckedApp, path: Path, node: ast.AST) -> Iterator[Finding]:
         )
     if "SESSION_COOKIE_NAME" in given:
         yield from _cookie(app, where, given["SESSION_COOKIE_NAME"])
+
+
+def _shares_server(call: ast.Call, given: Mapping[str, ast.expr]) -> bool:
+    """Whether a Dash app is put on a server that there is already: its second argument."""
+    server = given.get("server") or next(iter(call.args[1:2]), None)
+    return server is not None and not (isinstance(server, ast.Constant) and server.value in (None, True))
 
 
 def _literal_secret(app: CheckedApp, path: Path, node: ast.AST) -> Iterator[Finding]:

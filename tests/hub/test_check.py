@@ -242,6 +242,21 @@ if __name__ == "__main__":
     assert "served as sales, again" in told(findings, "note")
 
 
+def test_an_app_on_a_server_of_the_user_s_keeps_its_place(check: Check) -> None:
+    code = """
+import dash, flask
+server = flask.Flask(__name__)
+dash.Dash(__name__, server=server, routes_pathname_prefix="/chart/")
+dash.Dash(__name__, server, url_base_pathname="/table/")
+dash.Dash(__name__, server, routes_pathname_prefix="/map/", requests_pathname_prefix="/elsewhere/map/")
+dash.Dash(__name__, True, url_base_pathname="/own/")
+"""
+    notes = told(check(apps('target = "sales.py"'), {"sales.py": code}), "note")
+    assert notes.count("\n") == 1, notes
+    assert "line 6: requests_pathname_prefix does not count" in notes
+    assert "line 7: url_base_pathname does not count" in notes
+
+
 def test_the_hub_itself(check: Check) -> None:
     toml = """
 host = "0.0.0.0"
