@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import httpx
 import pytest
 from click.testing import CliRunner
 
 from flash.cli import main
+from flash.hub.config import read_file
 
 from ..server.run_programs import PATIENCE, Program, free_port, started, wait_for
 
@@ -117,22 +119,91 @@ def test_it_is_served_and_grows_by_dropped_files(project: Path, hub: tuple[Progr
     assert (kept / "reviews" / "reviews.sqlite").exists()
 
 
-def test_production_asks_who_comes(project: Path) -> None:
-    secrets = {name: name.lower() * 3 for name in ("FLASH_HUB_SECRET", "METRICS_TOKEN", "REVIEWS_SECRET_KEY")}
-    password = subprocess.run(
+SECRETS = {name: name.lower() * 3 for name in ("FLASH_HUB_SECRET", "METRICS_TOKEN", "REVIEWS_SECRET_KEY")}
+
+
+def test_it_is_checked_without_a_word(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = CliRunner().invoke(main, ["check", str(project / "development.toml")])
+    assert (checked.exit_code, checked.output) == (0, "Nothing was found.\n")
+    add_user(project)
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    checked = CliRunner().invoke(main, ["check", str(project / "hub.toml")])
+    assert (checked.exit_code, checked.output) == (0, "Nothing was found.\n")
+
+
+def test_a_container_has_what_it_names(project: Path) -> None:
+    lines = dockerfile(project)
+    assert lines["FROM"] == ["python:3.12-slim"]
+    folder = PurePosixPath(lines["WORKDIR"][0])
+    assert lines["USER"] == ["hub"] and "useradd --system --no-create-home hub " in lines["RUN"][1]
+    # What is kept between two containers is the hub's home, where no variable says otherwise, and its user's.
+    home = read_file(project / "hub.toml", SECRETS).config.home
+    assert lines["VOLUME"] == [str(folder / Path(home).relative_to(project))]
+    assert lines["RUN"][1].endswith(f"install -d -o hub -g hub -m 700 {Path(home).name}")
+    assert [(project / each.split()[0]).exists() for each in lines["COPY"]] == [True, True]
+    assert lines["RUN"][0].endswith(" -r requirements.txt") and (project / "requirements.txt").is_file()
+    for kept_out in ("USER", "WORKDIR", "VOLUME", "HEALTHCHECK", "CMD"):
+        assert len(lines[kept_out]) == 1
+    # No file of secrets or state that git leaves out gets into the image.
+    ignored, by_git = (
+        {line.removeprefix("**/") for line in (project / name).read_text().splitlines() if not line.startswith("#")}
+        for name in (".dockerignore", ".gitignore")
+    )
+    assert by_git <= ignored
+
+
+def test_a_container_is_healthy_while_its_hub_is(project: Path) -> None:
+    add_user(project)
+    lines = dockerfile(project)
+    program, *arguments = json.loads(lines["CMD"][0])
+    assert program == "flash"
+    check = json.loads(lines["HEALTHCHECK"][0].partition("CMD ")[2])
+    assert check[0] == "python"
+    port = str(free_port())
+
+    def health() -> int:
+        command = [sys.executable, *check[1:]]
+        return subprocess.run(command, env={"PORT": port}, capture_output=True, timeout=60, check=False).returncode
+
+    with started(["-m", "flash", *arguments], project, PORT=port, **SECRETS) as running:
+        assert running.address() == ("0.0.0.0", int(port))
+        assert health() == 0
+        assert running.ends_after(signal.SIGTERM) == 0
+    assert health() != 0
+
+
+def dockerfile(project: Path) -> dict[str, list[str]]:
+    """The arguments of all instructions, by their names."""
+    text = (project / "Dockerfile").read_text().replace("\\\n", "")
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _, rest = line.partition(" ")
+            found.setdefault(name, []).append(rest.strip())
+    return found
+
+
+def add_user(project: Path) -> None:
+    """Write the file of users, with one who may do everything."""
+    done = subprocess.run(
         [sys.executable, "-m", "flash", "user", "add", "ann", "--roles", "admin", "--file", "users.txt"],
         cwd=project, input="correct horse battery\ncorrect horse battery\n", text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
     )  # fmt: skip
-    assert password.returncode == 0, password.stdout + password.stderr
-    with started(["-m", "flash", "hub", "hub.toml", "--port", str(free_port())], project, **secrets) as running:
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_production_asks_who_comes(project: Path) -> None:
+    add_user(project)
+    with started(["-m", "flash", "hub", "hub.toml", "--port", str(free_port())], project, **SECRETS) as running:
         host, port = running.address()
         with httpx.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client:
             asked = client.get("/stock/", headers={"accept": "text/html"})
             assert asked.status_code == 303
             assert asked.headers["location"].startswith("/_hub/login")
             assert client.get("/reviews/api/reviews", headers={"accept": "application/json"}).status_code == 401
-            token = {"authorization": f"Bearer {secrets['METRICS_TOKEN']}"}
+            token = {"authorization": f"Bearer {SECRETS['METRICS_TOKEN']}"}
             assert client.get("/_hub/metrics", headers=token).status_code == 200
         assert running.ends_after(signal.SIGTERM) == 0
-    assert not any(secret in running.output for secret in secrets.values())
+    assert not any(secret in running.output for secret in SECRETS.values())
