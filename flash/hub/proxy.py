@@ -20,6 +20,9 @@ _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 #: The server in front of the hub sends its own.
 _OF_SERVER = frozenset((b"date", b"server"))
 
+#: Bytes of a request that every system takes at once: then it is known whether the child has read any of them.
+_AT_ONCE = 1 << 16
+
 #: Seconds after which a client that waits for an answer is watched: most answers are there before.
 _SOON = 0.02
 
@@ -103,7 +106,8 @@ class Exchange:
 
     async def _ask(self, head: bytes, body: bytes) -> None:
         repeatable = self._scope["method"] in _REPEATABLE
-        kept = None if self._uploading else self._upstream.kept(repeatable=repeatable)
+        fresh = self._uploading or len(body) > _AT_ONCE
+        kept = None if fresh else self._upstream.kept(repeatable=repeatable)
         if kept is not None:
             try:
                 return await self._over(kept, head, body)
@@ -154,7 +158,7 @@ class Exchange:
 
     async def _upload(self, message: dict[str, Any]) -> None:
         await self._connected.wait()
-        if self._connection is None:
+        if self._connection is None or not self._connection.is_open:
             raise Broken("the answer came before the end of the question")
         self._uploading = message.get("more_body", False)
         data = self._framed(message.get("body", b""))

@@ -11,6 +11,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 from urllib.parse import quote
 
@@ -285,11 +286,26 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._until_end and error is None and self._lost is None:
-            self.is_complete = True
-        untouched = isinstance(error, BrokenPipeError) and not self.is_answered
+        # What a kept connection holds when the request cannot be written was said before it.
+        untouched = self.idle_since > 0 and isinstance(error, BrokenPipeError) and not self.is_answered
+        if self._lost is None:
+            if isinstance(error, ConnectionError) and not untouched:
+                self._read_rest()
+            if self._until_end and (error is None or isinstance(error, ConnectionError)):
+                self.is_complete = True
         self._lose(Broken("the app closed the connection", untouched=untouched, silent=not self.is_answered))
         self.on_lost(self)
+
+    def _read_rest(self) -> None:
+        """Read what came before a write failed: an app may answer, and close, before it has read all of a request."""
+        sock = socket.socket(fileno=self._transport.get_extra_info("socket").fileno())
+        try:
+            sock.setblocking(False)
+            with suppress(OSError):
+                while data := sock.recv(_BUFFER):
+                    self.data_received(data)
+        finally:
+            sock.detach()  # The transport closes it.
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
@@ -341,6 +357,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
+        if self._junk:
+            return
         status = self._parser.get_status_code()
         if status < 200 and status != 101:
             self.headers = []

@@ -178,6 +178,48 @@ def test_an_answer_may_come_before_the_end_of_the_question() -> None:
     asked(hasty, test)
 
 
+@pytest.mark.parametrize("framing", [b"content-length: 5", b"connection: close"])
+@pytest.mark.parametrize("tcp", [False, True])
+def test_an_app_may_answer_and_close_before_it_has_read_all(tmp_path: Path, tcp: bool, framing: bytes) -> None:
+    """The answer waits in the socket when the next piece of the upload cannot be written."""
+    has_head, standing, closed = threading.Event(), threading.Event(), threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0)) if tcp else socket.socket(socket.AF_UNIX)
+    if not tcp:
+        listening.bind(f"{tmp_path}/s")
+        listening.listen()
+    pieces = [{"type": "http.request", "body": b"x" * 65536, "more_body": True} for _ in range(9)]
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(10)
+            has_head.set()
+            standing.wait()
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\n" + framing + b"\r\n\r\nlarge")
+        closed.set()
+
+    async def receive() -> Any:
+        if len(pieces) == 8:
+            await eventually(has_head.is_set)
+            standing.set()
+            closed.wait()  # The loop stands still meanwhile.
+        if not pieces:
+            await asyncio.Event().wait()
+        return pieces.pop(0)
+
+    async def main() -> None:
+        bind = f"127.0.0.1:{listening.getsockname()[1]}" if tcp else f"unix:{tmp_path}/s"
+        async with asking(Script(bind)) as ask:
+            answer = await ask("POST", "/", headers=[(b"content-length", b"%d" % (9 * 65536))], body=receive)
+            assert (answer.status, answer.body, answer.is_whole) == (413, b"large", True)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with listening:
+        run(main)
+        thread.join()
+
+
 # The answer. ----------------------------------------------------------------------------------------------------------
 
 
@@ -436,7 +478,8 @@ def test_a_request_is_not_repeated_on_a_new_connection() -> None:
     asked(answering(b""), test)
 
 
-def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"])
+def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path, last_words: bytes) -> None:
     """The loop has not seen yet that the app closed the kept connection: the system says so when it is written to."""
     standing, closed = threading.Event(), threading.Event()
     listening = socket.socket(socket.AF_UNIX)
@@ -450,6 +493,7 @@ def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path) -> N
                 connection.recv(65536)
                 connection.sendall(OK)
                 standing.wait()
+                connection.sendall(last_words)
             closed.set()
 
     async def main() -> None:
@@ -466,13 +510,31 @@ def test_a_request_that_never_reached_the_app_is_sent_again(tmp_path: Path) -> N
         thread.join()
 
 
+def test_a_large_request_gets_a_new_connection() -> None:
+    """Of a kept one, it could not be told whether the app has read a part of it."""
+
+    async def test(ask: Asking, script: Script) -> None:
+        for connections, size in ((1, 0), (1, 10), (2, 100_000)):
+            await ask("POST", "/", body=b"x" * size)
+            assert script.connections == connections
+
+    async def reading(script: Script, reader: Reader, writer: Writer) -> None:
+        while True:
+            head = await script.head(reader)
+            await reader.readexactly(int(head.partition(b"content-length: ")[2].strip() or 0))
+            writer.write(OK)
+
+    asked(reading, test)
+
+
 def test_bytes_that_nobody_asked_for_end_a_connection() -> None:
     async def test(ask: Asking, script: Script) -> None:
         for _ in range(3):
-            assert (await ask("GET", "/")).body == b"ok"
+            answer = await ask("GET", "/")
+            assert (answer.status, answer.headers, answer.body) == (200, [(b"content-length", b"2")], b"ok")
         assert script.connections == 3
 
-    asked(answering(OK + b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged", then="keep"), test)
+    asked(answering(OK + b"HTTP/1.1 201 OK\r\ncontent-length: 6\r\n\r\nforged", then="keep"), test)
 
 
 def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
