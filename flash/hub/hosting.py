@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,32 +52,22 @@ class Hosting:
             )
         return partial(self._child, spec)
 
-    async def take_over(self, remembered: Mapping[str, Mapping[str, Any]]) -> dict[str, Host]:
-        """The hosts of processes that an earlier hub has left and that are still wanted; ends the others.
+    async def take_over(self, name: str, process: dict[str, Any]) -> Host | None:
+        """The host of a process that an earlier hub has left, if it is still wanted; else it is ended.
 
         Args:
-            remembered: What the state holds, by name.
+            name: The app's.
+            process: What the earlier hub recorded.
         """
-        left = {name: each["process"] for name, each in remembered.items() if each["process"]}
-        taken = await asyncio.gather(*(self._take_over(name, process) for name, process in left.items()))
-        return {name: host for name, host in zip(left, taken, strict=True) if host is not None}
-
-    async def close(self) -> None:
-        """Nothing is left to be done by this hub."""
-
-    def _child(self, spec: Spec) -> ChildHost:
-        return ChildHost(spec, self._hub.folders, url=self._hub.url, on_record=partial(self._record, spec.name))
-
-    async def _record(self, name: str, process: dict[str, Any] | None) -> None:
-        await self._hub.state.run(remember_process, name, process)
-
-    async def _take_over(self, name: str, process: dict[str, Any]) -> Host | None:
         mount = self._hub.mounts.get(name)
-        spec = mount.spec if mount else None
         wanted = mount is not None and mount.keeper.wanted and not runs_inline(mount.spec)
         try:
             host = await ChildHost.adopt(
-                spec, self._hub.folders, process, on_record=partial(self._record, name), wanted=wanted
+                mount.spec if mount else None,
+                self._hub.folders,
+                process,
+                on_record=partial(self._record, name),
+                wanted=wanted,
             )
         except Exception:
             logger.exception("The process that ran %s could not be taken over.", name)
@@ -86,6 +75,12 @@ class Hosting:
         if host is not None:
             logger.info("%s: taken over (process %s)", name, host.pid)
         return host
+
+    def _child(self, spec: Spec) -> ChildHost:
+        return ChildHost(spec, self._hub.folders, url=self._hub.url, on_record=partial(self._record, spec.name))
+
+    async def _record(self, name: str, process: dict[str, Any] | None) -> None:
+        await self._hub.remember(remember_process, name, process)
 
 
 def runs_inline(spec: Spec) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
+
+import msgspec
 
 from ..exceptions import ConfigurationError
 from ..server.lifespan import Lifespan
@@ -24,7 +28,7 @@ from .notices import Notice
 from .routing import Routes
 from .signin import NoSignIn, SignIn
 from .spec import RESERVED, Spec, spec_of
-from .state import State, forget, remember_added, remember_desired, remembered
+from .state import State, forget, remember_added, remember_desired, remember_removed, remembered
 from .uses import GOING_AWAY, SIGNED_OUT
 from .visitor import NOBODY, Visitor
 
@@ -101,14 +105,14 @@ class Hub:
         self.starting = asyncio.Semaphore(max_starting)
         self.routes: Routes[Mount] = Routes()
         #: Apps that are being removed: a hub that ends meanwhile ends them too.
-        self._leaving: set[Mount] = set()
+        self._leaving: dict[str, Mount] = {}
         self._hosting = Hosting(self)
         self.front = Front(self)
         self._trusted_proxies = list(trusted_proxies)
         self._gate = Gate(self, self._trusted_proxies)
         self._lock = FileLock(self.folders.home / "lock")
         self._wishes: dict[str, dict[str, Any]] = {}
-        self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._beside: list[Callable[[], Coroutine[Any, Any, Any]]] = []
         self._started: asyncio.Task[None] | None = None
         self._exit = AsyncExitStack()
 
@@ -147,25 +151,24 @@ class Hub:
             keep: Whether a later start of the hub has it too. Objects are never kept.
             **options: As for :meth:`mount`.
         """
+        declaration = _written(target, prefix, options) if keep else None
         mount = self.mount(target, prefix, **options)
-        wanted = "on" if mount.keeper.wanted else "off"
-        await self.state.run(remember_desired, mount.spec.name, wanted)
-        if keep and mount.spec.target is not None:
-            declaration = {"target": target, "prefix": mount.spec.prefix or "/", "options": options}
-            await self.state.run(remember_added, mount.spec.name, declaration)
+        await self.remember(remember_desired, mount.spec.name, "on" if mount.keeper.wanted else "off")
+        if declaration is not None and mount.spec.target is not None:
+            await self.remember(remember_added, mount.spec.name, declaration)
         mount.keeper.begin()
         self.events.publish(Event(mount.spec.name, "added"))
         return mount
 
     async def remove(self, name: str) -> None:
         """End an app and forget it. Its log and its folder stay."""
-        mount = self.mounts.pop(name)
+        mount = self._leaving[name] = self.mounts.pop(name)
         self.routes.remove(mount.spec.prefix)
-        self._leaving.add(mount)
+        await self.remember(remember_removed, name)
         await mount.uses.drain(mount.spec.drain_timeout, GOING_AWAY)
         await mount.keeper.close(leave=False)
-        self._leaving.discard(mount)
-        await self.state.run(forget, name)
+        await self.remember(forget, name)
+        del self._leaving[name]
         self._wishes.pop(name, None)
         self.metrics.forget(name)
         self.events.publish(Event(name, "removed"))
@@ -197,7 +200,14 @@ class Hub:
 
         return register
 
-    def beside(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def remember(self, func: Callable[..., None], *args: Any) -> None:
+        """Keep something in the state. What cannot be kept is logged, and harms nothing that runs."""
+        try:
+            await self.state.run(func, *args)
+        except sqlite3.Error as error:
+            logger.error("The hub's state cannot be written, and the next hub will not know all: %s", error)
+
+    def beside(self, run: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Have an asynchronous function run while the hub does: called when it has started, cancelled when it ends."""
         self._beside.append(run)
 
@@ -336,19 +346,20 @@ class Hub:
         for mount in self.mounts.values():
             wish = self._wishes.get(mount.spec.name)
             if wish is None:
-                await self.state.run(remember_desired, mount.spec.name, "on" if mount.keeper.wanted else "off")
+                await self.remember(remember_desired, mount.spec.name, "on" if mount.keeper.wanted else "off")
             else:
                 mount.keeper.want_at_start(wish["desired"] == "on")
-        taken_over = await self._hosting.take_over(self._wishes)
+        left = {name: wish["process"] for name, wish in self._wishes.items() if wish["process"]}
         for name, mount in self.mounts.items():
-            mount.keeper.begin(taken_over.get(name))
+            mount.keeper.begin(partial(self._hosting.take_over, name, left.pop(name)) if name in left else None)
+        for name, process in left.items():  # Of apps that are gone.
+            self.beside(partial(self._hosting.take_over, name, process))
 
     async def _end_apps(self) -> None:
         leave = self.leave_children
         self._break_off_streams()
         ending = [mount.keeper.close(leave) for mount in self.mounts.values()]
-        await asyncio.gather(*ending, *(mount.keeper.close(leave=False) for mount in self._leaving))
-        await self._hosting.close()
+        await asyncio.gather(*ending, *(mount.keeper.close(leave=False) for mount in self._leaving.values()))
 
     async def _watch_server(self) -> None:
         """End what never ends by itself as soon as the server wants to end, or it would wait for that."""
@@ -368,6 +379,8 @@ class Hub:
             mount.uses.break_off(SIGNED_OUT, lambda use: use.session == session)
 
     def _refuse_clash(self, spec: Spec) -> None:
+        if spec.name in self._leaving:
+            raise ConfigurationError(f"{spec.name!r} is still being removed. Add it again when that is done.")
         if spec.name in self.mounts:
             raise ConfigurationError(f"Two apps are called {spec.name!r}. Give one of them another name=.")
         taken = next((mount for mount in self.mounts.values() if mount.spec.prefix == spec.prefix), None)
@@ -399,3 +412,17 @@ class Hub:
             await send({"type": "lifespan.shutdown.failed", "message": str(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _written(target: Any, prefix: str | None, options: dict[str, Any]) -> str:
+    """What was written about an app, for a later hub.
+
+    Raises:
+        ConfigurationError: It holds what cannot be written down.
+    """
+    if not isinstance(target, (str, list, tuple)):
+        return ""  # An object; nothing is kept of it.
+    try:
+        return msgspec.json.encode({"target": target, "prefix": prefix, "options": options}).decode()
+    except TypeError as error:
+        raise ConfigurationError(f"The app {target!r} cannot be kept: {error}. Pass keep=False.") from None

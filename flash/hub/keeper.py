@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any
 
@@ -92,10 +92,13 @@ class Keeper:
 
     # What is wanted.
 
-    def begin(self, taken_over: Host | None = None) -> None:
-        """Begin to keep the app, with a host that runs already if there is one."""
-        self._asleep = self._asleep and taken_over is None
-        self._task = asyncio.create_task(self._keep(taken_over), name=f"flash-hub-{self.spec.name}")
+    def begin(self, take_over: Callable[[], Awaitable[Host | None]] | None = None) -> None:
+        """Begin to keep the app.
+
+        Args:
+            take_over: Finds a host that runs already, if there is one. Others do not wait for it.
+        """
+        self._task = asyncio.create_task(self._keep(take_over), name=f"flash-hub-{self.spec.name}")
 
     def want(self, on: bool) -> None:
         """Have the app on or off. Switched on by hand, a failed one is tried anew."""
@@ -133,7 +136,9 @@ class Keeper:
         await self._moved.wait()
 
     async def close(self, leave: bool) -> None:
-        """End the keeping and, unless it is to be left running, the app."""
+        """End the keeping and, unless it is to be left running, the app. Who waits for it learns that it is off."""
+        self.wanted = False
+        self._tell_waiting()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -143,7 +148,9 @@ class Keeper:
 
     # The task.
 
-    async def _keep(self, host: Host | None) -> None:
+    async def _keep(self, take_over: Callable[[], Awaitable[Host | None]] | None) -> None:
+        host = None if take_over is None else await take_over()
+        self._asleep = self._asleep and host is None
         while True:
             if host is None:
                 await self._until_wanted()
@@ -184,8 +191,11 @@ class Keeper:
     async def _started(self, host: Host) -> bool:
         """Start a host; False: something else was wanted before it was ready."""
         self._enter(AppState.STARTING)
+        return await self._done_while_wanted(self._start_in_turn(host))
+
+    async def _start_in_turn(self, host: Host) -> None:
         async with self._slots:
-            return await self._done_while_wanted(host.start())
+            await host.start()
 
     def _open(self) -> None:
         self._uses.rest()

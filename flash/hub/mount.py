@@ -109,7 +109,7 @@ class Mount:
     async def switch(self, on: bool) -> None:
         """Switch it on or off, now and after a restart of the hub; returns when that is done or has failed."""
         self.keeper.want(on)
-        await self.hub.state.run(remember_desired, self.spec.name, "on" if on else "off")
+        await self.hub.remember(remember_desired, self.spec.name, "on" if on else "off")
         if on:
             await self.keeper.until(AppState.RUNNING, AppState.BACKOFF, AppState.FAILED)
         else:

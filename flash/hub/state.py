@@ -116,9 +116,14 @@ def remember_process(connection: sqlite3.Connection, name: str, process: dict[st
     )
 
 
-def remember_added(connection: sqlite3.Connection, name: str, declaration: dict[str, Any]) -> None:
-    """Keep the declaration of an app that was added at run time."""
-    connection.execute("UPDATE apps SET added = ? WHERE name = ?", (json.dumps(declaration), name))
+def remember_added(connection: sqlite3.Connection, name: str, declaration: str) -> None:
+    """Keep the declaration (JSON) of an app that was added at run time."""
+    connection.execute("UPDATE apps SET added = ? WHERE name = ?", (declaration, name))
+
+
+def remember_removed(connection: sqlite3.Connection, name: str) -> None:
+    """Keep that an app is going: a hub that is killed meanwhile does not have it again."""
+    connection.execute("UPDATE apps SET added = NULL, desired = 'off' WHERE name = ?", (name,))
 
 
 def forget(connection: sqlite3.Connection, name: str) -> None:

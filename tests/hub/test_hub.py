@@ -150,6 +150,44 @@ def test_apps_come_and_go_at_run_time_and_are_remembered(tmp_path: Path) -> None
         assert httpx.get(f"{url}/one/").status_code == 503
 
 
+def test_what_is_being_removed_keeps_its_name(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    hub = Hub(home=home)
+    with serving(hub) as url:
+        on_loop(hub, hub.add(MODULE, "/one", tags={"a", "b"}))
+        with connect(f"{url.replace('http', 'ws')}/one/"), httpx.Client(timeout=PATIENCE) as client:
+            slow = threading.Thread(target=lambda: client.get(f"{url}/one/slow"))
+            slow.start()
+            until(lambda: hub["one"].status().requests == 2)
+            removing = threading.Thread(target=lambda: on_loop(hub, hub.remove("one")))
+            removing.start()
+            until(lambda: "one" not in hub.mounts)
+            with pytest.raises(ConfigurationError, match="still being removed"):
+                on_loop(hub, hub.add(MODULE, "/one"))
+            slow.join()
+            removing.join()
+        on_loop(hub, hub.add(MODULE, "/one", title="Another"))
+        with pytest.raises(ConfigurationError, match="keep=False"):
+            on_loop(hub, hub.add(MODULE, "/two", env={"X": object()}))
+        assert list(hub.mounts) == ["one"]
+    again = Hub(home=home)
+    with serving(again):
+        assert again["one"].spec.title == "Another"
+
+
+def test_a_state_that_cannot_be_written_ends_no_app(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hub = Hub(home=str(tmp_path / "home"))
+    hub.mount(BARE, "/one")
+    with serving(hub) as url:
+        first = httpx.get(f"{url}/one/", timeout=PATIENCE).text
+        on_loop(hub, hub.state.run(lambda connection: connection.execute("PRAGMA query_only = ON") and None))
+        on_loop(hub, hub.restart("one"))
+        assert httpx.get(f"{url}/one/").text != first
+        on_loop(hub, hub.stop("one"))
+        assert state(hub, "one") == "off"
+    assert "cannot be written" in caplog.text
+
+
 def test_a_crash_in_a_request_ends_one_app_which_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "FIRST_PAUSE", 0.01)
     hub = Hub(home=str(tmp_path / "home"))
@@ -318,6 +356,23 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def test_a_child_that_hangs_does_not_hold_up_the_next_hub(tmp_path: Path, free_port: int) -> None:
+    hub = OtherHub(tmp_path, free_port)
+    one, two = hub.pid_of("one"), hub.pid_of("two")
+    hub.process.kill()
+    hub.process.wait()
+    os.kill(one, signal.SIGSTOP)
+    hub = OtherHub(tmp_path, free_port)
+    try:
+        assert hub.pid_of("two") == two
+        assert psutil.Process(one).status() == psutil.STATUS_STOPPED, "It was not waited for."
+        assert hub.pid_of("one") != one
+        assert not psutil.pid_exists(one)
+    finally:
+        hub.process.send_signal(signal.SIGTERM)
+        hub.process.wait(PATIENCE)
 
 
 def test_a_killed_hub_loses_nothing_and_the_next_takes_its_children_over(tmp_path: Path, free_port: int) -> None:

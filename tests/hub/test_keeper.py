@@ -45,6 +45,15 @@ class FakeHost(Host):
         self.stopped += 1
 
 
+def found(host: Host) -> Callable[[], Awaitable[Host]]:
+    """What takes over a host that runs."""
+
+    async def take_over() -> Host:
+        return host
+
+    return take_over
+
+
 class Kept:
     """A keeper, the hosts that it has made, and the states it went through."""
 
@@ -343,12 +352,43 @@ def test_apps_start_a_few_at_a_time() -> None:
     run(scenario())
 
 
+def test_an_app_that_waits_for_its_turn_to_start_can_be_switched_off() -> None:
+    async def scenario() -> None:
+        made = Kept()
+        async with made.keeper._slots:
+            made.keeper.begin()
+            await made.keeper.until(AppState.STARTING)
+            made.keeper.want(False)
+            await made.keeper.until(AppState.OFF)
+        assert made.hosts[0].started == 0
+        await made.keeper.close(leave=False)
+
+    run(scenario())
+
+
+def test_who_waits_for_an_app_learns_that_its_keeping_has_ended() -> None:
+    async def scenario() -> None:
+        made = Kept(ready=False)
+        made.keeper.begin()
+        await made.keeper.until(AppState.STARTING)
+        waiting = [
+            asyncio.create_task(made.keeper.until(AppState.RUNNING)),
+            asyncio.create_task(made.keeper.next_move()),
+        ]
+        await asyncio.sleep(0)
+        await made.keeper.close(leave=False)
+        await asyncio.gather(*waiting)
+        assert not made.keeper.wanted
+
+    run(scenario())
+
+
 def test_a_host_that_was_taken_over_is_not_started_again() -> None:
     async def scenario() -> None:
         made = Kept()
         taken = FakeHost()
         taken.pid = 1
-        made.keeper.begin(taken)
+        made.keeper.begin(found(taken))
         await made.keeper.until(AppState.RUNNING)
         assert (taken.started, made.hosts) == (0, [])
         await made.keeper.close(leave=True)
@@ -361,7 +401,7 @@ def test_a_host_that_was_taken_over_is_not_put_to_sleep() -> None:
     async def scenario() -> None:
         made = Kept(asleep=True, idle_timeout=30)
         taken = FakeHost()
-        made.keeper.begin(taken)
+        made.keeper.begin(found(taken))
         await made.keeper.until(AppState.RUNNING, AppState.SLEEPING)
         assert (made.states, taken.stopped) == (["running"], 0)
         await made.keeper.close(leave=False)
@@ -387,7 +427,7 @@ def test_what_is_being_ended_when_the_hub_ends_is_ended_to_the_last() -> None:
 
     async def scenario(leave: bool) -> None:
         made, taken = Kept(), Stubborn()
-        made.keeper.begin(taken)
+        made.keeper.begin(found(taken))
         await made.keeper.until(AppState.RUNNING)
         made.keeper.want(False)
         await until(lambda: taken.stopped == 1)
