@@ -17,6 +17,9 @@ logger = logging.getLogger("flash")
 #: The exit code of a process that is not set up as it must be: ``EX_CONFIG`` of sysexits.h.
 EXIT_CONFIGURATION = 78
 
+#: How long what has answered the shutdown, or was cancelled, is waited for, in seconds.
+LEAVING = 1.0
+
 
 class Lifespan:
     """Runs the ``lifespan`` protocol of one app on the current loop.
@@ -42,12 +45,16 @@ class Lifespan:
         """
         scope = {"type": "lifespan", "asgi": {"spec_version": "2.0", "version": "3.0"}, "state": self.state}
         self._task = asyncio.create_task(self._app(scope, self._messages.get, self._answers.put))
-        failure = await self._ask("startup", within)
-        if failure is not None:
-            raise FlashError(f"The app could not start: {failure}")
+        try:
+            failure = await self._ask("startup", within)
+            if failure is not None:
+                raise FlashError(f"The app could not start: {failure}")
+        except BaseException:
+            self._task.cancel()
+            raise
 
     async def stop(self, within: float) -> None:
-        """Shut the app down. What fails then is logged."""
+        """Shut the app down. What fails then is logged; what has not ended after ``within`` seconds is cancelled."""
         if self._task is None or self._task.done():
             return
         try:
@@ -57,6 +64,7 @@ class Lifespan:
         else:
             if failure is not None:
                 logger.error("The app's shutdown failed: %s", failure)
+        await _end(self._task)
 
     async def _ask(self, phase: str, within: float) -> str | None:
         """Send the message of a phase and wait for its answer; returns what failed."""
@@ -74,6 +82,14 @@ class Lifespan:
             self._task.result()
             return None
         return f"its {phase} took more than {within:g} seconds ({phase}_timeout)"
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """See a task end, by itself or cancelled; what ignores that too is left."""
+    _, running = await asyncio.wait({task}, timeout=LEAVING)
+    if running:
+        task.cancel()
+        await asyncio.wait({task}, timeout=LEAVING)
 
 
 def ending_when_refused(lifespan: Callable[..., Any], startup_error: Callable[[], BaseException | None]) -> Any:
