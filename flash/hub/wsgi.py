@@ -37,7 +37,12 @@ def served_by_threads(app: Callable[..., Iterable[bytes]]) -> ASGI:
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await bridge(scope, receive, send)
+            try:
+                await bridge(scope, receive, send)
+            finally:
+                if scope["type"] == "lifespan":
+                    bridge.executor.shutdown()
+                    bridge.executor = DaemonExecutor(THREADS)  # The app may be started again.
             return
         watched = _Watched(receive, send)
         serving = asyncio.create_task(bridge({**scope, _GONE: watched.gone}, watched.receive, watched.send))

@@ -65,6 +65,45 @@ def test_one_file_can_be_two_apps(tmp_path: Path, kind: str) -> None:
     run(main)
 
 
+ALIKE = """
+from dash import callback
+
+def declare(tell):
+    callback()(tell)
+"""
+WITHOUT_IDS = """
+import {helper}
+import data
+
+told = []
+{helper}.declare(lambda: told.append(data.NAME))
+
+@callback(Output("out", "children"), Input("in", "value"))
+def tell(value):
+    return told
+"""
+
+
+@every_kind
+def test_callbacks_that_are_known_by_the_line_that_declares_them_are_told_apart(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = f"declares_{tmp_path.name.replace('-', '_')}"
+    write(tmp_path / "installed", **{helper: ALIKE})
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+
+    async def main() -> None:
+        async with both(*twins(tmp_path, kind, WITHOUT_IDS.format(helper=helper))) as (a, b):
+            ids = [[each for each in await app.outputs() if each != "out.children"] for app in (b, a)]
+            assert ids[0] == ids[1] and len(ids[0]) == 1
+            for app, name in ((b, "b"), (a, "a")):
+                response = await app.post(ids[0][0], {})
+                assert response.status_code in (200, 204), response.text
+                assert await app.value() == [name]
+
+    run(main)
+
+
 PAGE = """
 import dash
 from dash import html
@@ -138,7 +177,7 @@ def test_hooks_of_one_app_change_no_other(tmp_path: Path, kind: str) -> None:
 ENDPOINT = """
 import data
 
-@callback(Output("out", "children"), Input("in", "value"), api_endpoint="/api/tell")
+@callback(Output("out", "children"), Input("in", "value"), api_endpoint="/api/" + data.NAME)
 def tell(value):
     return data.NAME
 
@@ -149,10 +188,15 @@ app.setup_apis()
 @every_kind
 def test_api_endpoints_are_those_of_their_app(tmp_path: Path, kind: str) -> None:
     async def main() -> None:
-        async with both(*twins(tmp_path, kind, ENDPOINT)) as (a, b):
-            for app, name in ((b, "b"), (a, "a")):
-                response = await app.client.post("/api/tell", json={"value": 1})
+        # Dash gives all endpoints to the app that sets its own up first; this one never does.
+        other = source(kind, ENDPOINT.replace("app.setup_apis()", "").replace("data.NAME", "'never'"))
+        never = write(tmp_path / "never", app=other, data="")
+        async with hosted(never, "/n"), both(*twins(tmp_path, kind, ENDPOINT)) as (a, b):
+            for app, name, of_other in ((b, "b", "a"), (a, "a", "b")):
+                response = await app.client.post(f"/api/{name}", json={"value": 1})
                 assert response.status_code == 200 and name in response.text, response.text
+                for path in (f"/api/{of_other}", "/api/never"):
+                    assert (await app.client.post(path, json={"value": 1})).status_code in (404, 405)
 
     run(main)
 
