@@ -23,6 +23,9 @@ logger = logging.getLogger("flash")
 #: The longest wait for what was cancelled to give in, in seconds.
 _AFTER_CANCEL = 1.0
 
+#: A body of fewer bytes than a number with so many digits comes in few pieces.
+_SMALL = 99_999
+
 #: Threads for what user code sends to asyncio's executor, by ``asyncio.to_thread`` for example.
 _EXECUTOR_THREADS = 32
 
@@ -203,6 +206,8 @@ class Requests:
             return
         task = asyncio.current_task()
         assert task is not None
+        if scope["type"] == "http" and _may_be_large(scope["headers"]):
+            send = _reading_meanwhile(receive, send)
         self._running.add(task)
         try:
             await self._app(scope, receive, send)
@@ -222,6 +227,41 @@ class Requests:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _may_be_large(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a request's body may come in more pieces than Hypercorn keeps."""
+    for name, value in headers:
+        if name == b"content-length":
+            return len(value) > len(str(_SMALL))
+        if name == b"transfer-encoding":
+            return True
+    return False
+
+
+def _reading_meanwhile(receive: Any, send: Any) -> Any:
+    """A ``send`` that reads what is left of a body while it sends the end of the answer.
+
+    An app may answer without reading all of it. Hypercorn's last message to the app would then wait for room in its
+    queue, and the connection for that message, for ever.
+    """
+
+    async def send_reading(message: Any) -> None:
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        reading = asyncio.ensure_future(_read_to_the_end(receive))
+        try:
+            await send(message)
+        finally:
+            reading.cancel()
+
+    return send_reading
+
+
+async def _read_to_the_end(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class DaemonExecutor(ThreadPoolExecutor):
