@@ -1,4 +1,4 @@
-"""Commands as other frameworks' servers are: told their path whole, or served below it as if alone, by WebSocket too."""
+"""Commands as other frameworks' servers are: told their path whole, or served as if alone, by WebSocket too."""
 
 from __future__ import annotations
 
