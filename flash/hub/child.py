@@ -79,6 +79,7 @@ class ChildHost(Host):
         self._secret: str | None = None
         self._log_begins = 0
         self._process: Process | None = None
+        self._spawning: asyncio.Future[None] | None = None
         self._proxy: Proxy | None = None
         self._lock = asyncio.Lock()
 
@@ -160,6 +161,7 @@ class ChildHost(Host):
 
     async def stop(self, grace: float) -> None:
         async with self._lock:
+            await self._until_spawned()
             process, self._process, self.pid = self._process, None, None
             if process is None:
                 return
@@ -170,6 +172,11 @@ class ChildHost(Host):
             await asyncio.to_thread(_remove_socket, self._bind)
             if self._on_record is not None:
                 await self._on_record(None)
+
+    async def leave(self) -> None:
+        await self._until_spawned()
+        if self._proxy is not None:
+            await self._proxy.close()
 
     async def usage(self) -> Usage | None:
         return None if self.pid is None else await asyncio.to_thread(usage_of, self.pid)
@@ -182,15 +189,19 @@ class ChildHost(Host):
         self._secret = None if self._is_command else secrets.token_urlsafe(32)
         log = self._folders.log(spec.name)
         env, cwd = await asyncio.to_thread(self._prepare, log)
-        spawning = asyncio.ensure_future(Process.spawn(self._command(), env=env, cwd=cwd, log=log))
-        try:
-            process = await asyncio.shield(spawning)
-        except asyncio.CancelledError:
-            self._take(await spawning, self._bind, self._secret)
-            raise
+        self._spawning = asyncio.ensure_future(self._spawn(env, cwd, log))
+        await asyncio.shield(self._spawning)
+
+    async def _spawn(self, env: dict[str, str], cwd: str | None, log: Path) -> None:
+        process = await Process.spawn(self._command(), env=env, cwd=cwd, log=log)
         self._take(process, self._bind, self._secret)
         if self._on_record is not None:
             await self._on_record(self.record)
+
+    async def _until_spawned(self) -> None:
+        """A start that was cancelled may have begun a process all the same."""
+        if self._spawning is not None:
+            await asyncio.wait({self._spawning})
 
     def _take(self, process: Process, bind: str, secret: str | None) -> None:
         self._process, self.pid = process, process.pid

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from ..exceptions import ConfigurationError
+
+logger = logging.getLogger("flash.hub")
 
 #: The environment variable that holds the hub's secret.
 SECRET_VARIABLE = "FLASH_HUB_SECRET"
@@ -35,19 +39,33 @@ class Folders:
         self.sockets = Path(tempfile.gettempdir(), f"flash-hub-{user}-{digest}")
 
     def make(self) -> None:
-        """Make the folders.
+        """Make the folders of what outlives the hub. Those that others may read are closed to them.
 
         Raises:
-            ConfigurationError: Another user has made the folder of the sockets.
+            ConfigurationError: The folder is one that all users share.
         """
-        for folder in (self.home, self.logs, self.sockets):
+        for folder in (self.home, self.logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _close_to_others(folder)
+
+    def make_sockets(self) -> None:
+        """Make the folder of the sockets.
+
+        Raises:
+            ConfigurationError: Another user has made it.
+        """
+        self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = self.sockets.lstat()
         foreign = hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o077)
         if foreign or not stat.S_ISDIR(found.st_mode):
             raise ConfigurationError(
                 f"{self.sockets} must be a folder of yours that nobody else can read. Remove it, or set TMPDIR."
             )
+
+    def remove_sockets(self) -> None:
+        """Remove the folder of the sockets, unless apps run on in it."""
+        with suppress(OSError):
+            self.sockets.rmdir()
 
     def log(self, name: str) -> Path:
         """The log file of an app."""
@@ -74,3 +92,16 @@ class Folders:
         with os.fdopen(handle, "wb") as file:
             file.write(secret)
         return secret
+
+
+def _close_to_others(folder: Path) -> None:
+    found = folder.stat()
+    if not hasattr(os, "getuid") or not found.st_mode & 0o077:
+        return
+    if found.st_mode & stat.S_ISVTX:
+        raise ConfigurationError(f"{folder} is shared by all users of the machine. Give the hub a folder of its own.")
+    if found.st_uid == os.getuid():
+        folder.chmod(0o700)
+        logger.info("%s was open to others on this machine, and is not any more.", folder)
+    else:
+        logger.warning("Others on this machine can read %s, and it is another user's. Take a folder of yours.", folder)

@@ -74,6 +74,9 @@ class Host(ABC):
     async def stop(self, grace: float) -> None:
         """End the app: gently, and after ``grace`` seconds at once. May be called at any time, also twice."""
 
+    async def leave(self) -> None:  # noqa: B027 - what holds nothing has nothing to let go.
+        """Let go of the app and have it run on, when the hub ends. What is under way is cut off."""
+
     async def usage(self) -> Usage | None:
         """What the app uses; None when nothing can be told."""
         return None

@@ -307,6 +307,8 @@ class Hub:
                     f"Another hub uses {self.folders.home}. End it, or give this one a home of its own (home=, --home)."
                 )
             self._exit.callback(self._lock.release)
+            await asyncio.to_thread(self.folders.make_sockets)
+            self._exit.callback(self.folders.remove_sockets)
             await self._open()
         except BaseException as error:
             self.startup_error = error

@@ -143,7 +143,9 @@ class Keeper:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         # What is being ended is ended, and what runs in this process cannot outlive it.
-        if self.host is not None and not (leave and self._ending is None and self.host.pid is not None):
+        if self.host is not None and leave and self._ending is None and self.host.pid is not None:
+            await self.host.leave()
+        elif self.host is not None:
             await self._end(self.host)
 
     # The task.

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from .logs import open_log
-from .usage import is_running, session_of, started_at
+from .usage import is_running, is_waiting, session_of, started_at
 
 #: Seconds between two looks at a process where the system does not tell of its end.
 _PAUSE = 0.1
@@ -41,8 +41,8 @@ class Process:
         self.pid = pid
         self.created = created
         self._popen = popen
-        self._is_own = popen is not None
         self._ending: str | None = None
+        self._reaping: asyncio.Future[str] | None = None
 
     @classmethod
     async def spawn(cls, command: Sequence[str], *, env: Mapping[str, str], cwd: str | None, log: Path) -> Process:
@@ -105,14 +105,16 @@ class Process:
                 await asyncio.wait({ended}, timeout=grace)
             if not ended.done():
                 self._kill()
+                self._reaping = ended  # It goes on, however long the system takes.
                 await asyncio.wait({ended}, timeout=_KILLED)
         finally:
-            ended.cancel()
+            if self._reaping is not ended:
+                ended.cancel()
         await asyncio.to_thread(kill_session, self.pid, self.created)
 
     async def _look_on(self) -> None:
         while True:
-            if self._poll():
+            if self._ending is not None or not is_running(self.pid, self.created):
                 return
             await asyncio.sleep(_PAUSE)
 
@@ -123,21 +125,12 @@ class Process:
         code: int | None = None
         if sys.platform == "win32":
             code = self._popen.poll() if self._popen else None
-        elif self._is_own:
+        elif is_waiting(self.pid):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             with suppress(ChildProcessError):
                 code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         self._ending = _said(code)
-
-    def _poll(self) -> bool:
-        """Whether it has ended."""
-        if self._ending is not None:
-            return True
-        if sys.platform != "win32" and self._is_own:
-            # It stays to be waited for.
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return not is_running(self.pid, self.created)
 
     def _ask(self, together: bool) -> None:
         with suppress(ProcessLookupError, PermissionError):

@@ -46,6 +46,15 @@ def is_running(pid: int, created: float) -> bool:
     return now is not None and abs(now - created) < _CLOCK
 
 
+def is_waiting(pid: int) -> bool:
+    """Whether a process has ended, and this one has to take note of it."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.status() == psutil.STATUS_ZOMBIE) and process.ppid() == os.getpid()
+    except psutil.Error:
+        return False
+
+
 def session_of(leader: int, created: float) -> list[int]:
     """The processes of a session whose leader began then; the leader itself may be gone."""
     began = started_at(leader)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,6 +67,7 @@ def folders(tmp_path: Path) -> Folders:
     made = Folders(tmp_path)
     made.sockets = tmp_path / "s"
     made.make()
+    made.make_sockets()
     return made
 
 
@@ -87,6 +89,13 @@ async def text_of(host: ChildHost, path: str = "/") -> str:
 
 def log_of(host: ChildHost, folders: Folders) -> str:
     return folders.log(host._spec.name).read_text()
+
+
+def connections_of(host: ChildHost) -> list[Any]:
+    """This process's to an app that listens on a port."""
+    port = int(host.record["bind"].split(":")[1])
+    found = psutil.Process().net_connections()
+    return [each for each in found if each.raddr and each.raddr.port == port and each.status == "ESTABLISHED"]
 
 
 def runs(pid: int) -> bool:
@@ -267,6 +276,37 @@ def test_a_start_that_is_cancelled_leaves_nothing(folders: Folders) -> None:
     run(main)
 
 
+def test_a_start_that_is_cancelled_twice_leaves_nothing(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time was over, and the hub ended: the process began all the same."""
+    asked, may_begin, begun = threading.Event(), threading.Event(), []
+    spawn = processes.Process._spawn
+
+    def slow(*args: Any) -> processes.Process:
+        asked.set()
+        may_begin.wait()
+        begun.append(spawn(*args))
+        return begun[0]
+
+    monkeypatch.setattr(processes.Process, "_spawn", slow)
+
+    async def main() -> None:
+        host = ChildHost(command("time.sleep(60)"), folders)
+        starting = asyncio.create_task(host.start())
+        await eventually(asked.is_set)
+        for _ in range(2):
+            starting.cancel()
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(host.stop(5))
+        await asyncio.sleep(0)
+        may_begin.set()
+        await asyncio.gather(starting, return_exceptions=True)
+        await stopping
+        await eventually(lambda: begun)
+        assert not psutil.pid_exists(begun[0].pid)
+
+    run(main)
+
+
 # Ends. ----------------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +340,37 @@ def test_the_end_of_an_app_that_was_taken_over_is_told(folders: Folders) -> None
             ended = asyncio.ensure_future(taken.ended())
             os.kill(host.pid, signal.SIGKILL)
             assert (await ended).startswith("It ")
+
+    run(main)
+
+
+async def sleeping(folders: Folders) -> processes.Process:
+    """A process of this one's."""
+    return await processes.Process.spawn(["sleep", "600"], env=dict(os.environ), cwd=None, log=folders.log("sleep"))
+
+
+@pytest.mark.usefixtures("watching")
+def test_what_was_taken_over_in_the_same_process_leaves_nothing(folders: Folders) -> None:
+    """A server may begin a hub anew in the process that it has ended one in."""
+
+    async def main() -> None:
+        process = await sleeping(folders)
+        found = processes.Process.find(process.pid, process.created)
+        await found.end(5)
+        assert not psutil.pid_exists(process.pid)
+        assert await found.ended() == "It was ended by SIGTERM."
+
+    run(main)
+
+
+@pytest.mark.usefixtures("watching")
+def test_who_ends_late_leaves_nothing(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_KILLED", 0.0)  # As on a machine that is very busy.
+
+    async def main() -> None:
+        process = await sleeping(folders)
+        await process.end(0)
+        await eventually(lambda: not psutil.pid_exists(process.pid))
 
     run(main)
 
@@ -396,6 +467,45 @@ def test_a_process_that_is_not_taken_over_is_ended(folders: Folders, change: str
             assert await ChildHost.adopt(given, folders, host.record, on_record=records, **options) is None
             assert not runs(pid)
             assert records.all == [None]
+
+    run(main)
+
+
+def test_a_process_that_is_left_runs_on_without_connections(folders: Folders) -> None:
+    async def main() -> None:
+        code = "Handler.do_GET = lambda self: self.wfile.write(b'HTTP/1.1 200 OK\\r\\n\\r\\nx')"
+        async with started(command(code), folders) as host:
+            pid = host.pid
+            answer, task = Asking(host.serve).begin("GET", "/")  # type: ignore[arg-type]
+            await answer.until(lambda: answer.body == b"x")
+            assert connections_of(host)
+            await host.leave()
+            await task
+            await eventually(lambda: not connections_of(host))
+            assert runs(pid) and host.record["pid"] == pid
+
+    run(main)
+
+
+def test_a_process_that_is_left_while_it_starts_is_known_to_the_next_hub(folders: Folders) -> None:
+    records: list[Any] = []
+    may_write = asyncio.Event()
+
+    async def slow_disk(record: Any) -> None:
+        await may_write.wait()
+        records.append(record)
+
+    async def main() -> None:
+        host = ChildHost(command("time.sleep(60)"), folders, on_record=slow_disk)
+        starting = asyncio.create_task(host.start())
+        await eventually(lambda: host.pid)
+        starting.cancel()
+        leaving = asyncio.create_task(host.leave())
+        await asyncio.sleep(0)
+        may_write.set()
+        await leaving
+        assert records == [host.record]
+        await host.stop(5)
 
     run(main)
 

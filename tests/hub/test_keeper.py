@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ class FakeHost(Host):
         self.began = asyncio.Event()
         self.fails: str | None = None
         self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.started = self.stopped = 0
+        self.started = self.stopped = self.left = 0
 
     async def start(self) -> None:
         self.started += 1
@@ -43,6 +43,9 @@ class FakeHost(Host):
 
     async def stop(self, grace: float) -> None:
         self.stopped += 1
+
+    async def leave(self) -> None:
+        self.left += 1
 
 
 def found(host: Host) -> Callable[[], Awaitable[Host]]:
@@ -392,6 +395,7 @@ def test_a_host_that_was_taken_over_is_not_started_again() -> None:
         await made.keeper.until(AppState.RUNNING)
         assert (taken.started, made.hosts) == (0, [])
         await made.keeper.close(leave=True)
+        assert taken.left == 1
         assert taken.stopped == 0
 
     run(scenario())
