@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..background.forks import gate
 from ..pool import Pool
 
 P = ParamSpec("P")
@@ -60,26 +61,29 @@ class State:
 
     def _open(self) -> None:
         # The pool may end its idle thread and start another: one at a time, which is all that SQLite needs.
-        connection = sqlite3.connect(self._path, check_same_thread=False)
-        self._path.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.row_factory = sqlite3.Row
-        with connection:
-            for table in self._tables:
-                connection.execute(table)
-        self._connection = connection
+        # A fork in the midst of SQLite would leave a background job with its locks: see flash.background.forks.
+        with gate.operation():
+            connection = sqlite3.connect(self._path, check_same_thread=False)
+            self._path.chmod(0o600)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.row_factory = sqlite3.Row
+            with connection:
+                for table in self._tables:
+                    connection.execute(table)
+            self._connection = connection
 
     def _in_transaction(
         self, func: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         assert self._connection is not None, "The hub's state is not open: has its lifespan been run?"
-        with self._connection:
+        with gate.operation(), self._connection:  # No fork meanwhile, as in _open.
             return func(self._connection, *args, **kwargs)
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with gate.operation():
+                self._connection.close()
             self._connection = None
 
 
