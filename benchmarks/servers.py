@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -64,7 +65,10 @@ def pin(core: int) -> None:
 
 @contextmanager
 def serving(kind: str, program: str, module: str = "apps", page: str = "/_dash-layout") -> Iterator[Server]:
-    """A server that has answered its first page; it is ended with the block.
+    """A server that has answered its first page; it is ended with the block, also when the benchmark is asked to end.
+
+    No signal to the benchmark's group reaches it: workers of Hypercorn's would end at once, and what they have begun
+    would run on.
 
     Args:
         kind: What it serves, one of the ``KINDS`` of the module.
@@ -75,6 +79,7 @@ def serving(kind: str, program: str, module: str = "apps", page: str = "/_dash-l
     Raises:
         RuntimeError: It ends, or does not answer within a minute; with what it has printed.
     """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     port = _free_port()
     command = [sys.executable, "-m", *COMMANDS[program].format(module=module, port=port).split()]
     path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
@@ -85,6 +90,7 @@ def serving(kind: str, program: str, module: str = "apps", page: str = "/_dash-l
             env={**os.environ, "BENCHMARK_KIND": kind, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=output,
             stderr=output,
+            start_new_session=True,
             preexec_fn=lambda: pin(SERVER_CORE),
         )
         try:
