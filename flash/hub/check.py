@@ -315,7 +315,8 @@ def _surroundings(app: CheckedApp, file: HubFile) -> Iterator[Finding]:
             'Write a [signin] table, for example kind = "password".',
         )
     for name in _DASHS:
-        if name in spec.env:
+        # A command is told its place by whatever it reads itself.
+        if name in spec.env and not isinstance(app.declaration.target, tuple):
             yield Finding("warning", app.name, f"Its env has {name}.", "Take it out: the hub gives the app its prefix.")
 
 

@@ -257,6 +257,12 @@ dash.Dash(__name__, True, url_base_pathname="/own/")
     assert "line 7: url_base_pathname does not count" in notes
 
 
+def test_a_command_is_told_its_place_by_its_own_variables(check: Check) -> None:
+    command = f'target = ["{Path(sys.executable).as_posix()}", "-m", "flash", "run", "x:app", "--port", "{{port}}"]'
+    env = 'env = { DASH_REQUESTS_PATHNAME_PREFIX = "/x/", DASH_ROUTES_PATHNAME_PREFIX = "/" }'
+    assert check(apps(f'{command}\nprefix = "/x"\n{env}')) == []
+
+
 def test_the_hub_itself(check: Check) -> None:
     toml = """
 host = "0.0.0.0"
