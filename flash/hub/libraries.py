@@ -21,6 +21,10 @@ from .._dash_scopes import Scope, current_scope
 _python_import = builtins.__import__
 _python_import_module = importlib.import_module
 
+#: A thread that has a module waits no longer than this, in seconds, until what it registers has been noted: Python lets
+#: two threads go on that import modules which import each other.
+_PATIENCE = 1.0
+
 
 class Record:
     """What happened while a module was imported for the first time.
@@ -28,13 +32,17 @@ class Record:
     Attributes:
         imports: The modules that it imported, in their order.
         additions: What it registered.
+        thread: The thread that imports it.
+        done: Set when it has been imported.
     """
 
-    __slots__ = ("additions", "imports")
+    __slots__ = ("additions", "done", "imports", "thread")
 
     def __init__(self) -> None:
         self.imports: dict[str, None] = {}
         self.additions: list[Any] = []
+        self.thread = threading.get_ident()
+        self.done = threading.Event()
 
 
 class Libraries:
@@ -63,51 +71,78 @@ class Libraries:
         level: int = 0,
     ) -> Any:
         scope = current_scope.get()
-        if scope is None or (level and not globals):
-            return _python_import(name, globals, locals, fromlist or (), level)
-        absolute = _absolute(name, globals, level) if level else name
-        if absolute in scope.imported and not self._running.__dict__.get("stack") and _is_loaded(absolute, fromlist):
-            return _python_import(name, globals, locals, fromlist or (), level)
-        return self._watched(
-            scope, absolute, fromlist, lambda: _python_import(name, globals, locals, fromlist or (), level)
-        )
+        if scope is not None and not (level and not globals):
+            absolute = _absolute(name, globals, level) if level else name
+            if self._running.__dict__.get("stack") or not _has(scope, absolute, fromlist):
+                self._watched(scope, absolute, lambda: _python_import(name, globals, locals, (), level))
+                self._watch_submodules(scope, absolute, fromlist)
+        return _python_import(name, globals, locals, fromlist or (), level)
 
     def _import_module(self, name: str, package: str | None = None) -> Any:
         scope = current_scope.get()
         if scope is None:
             return _python_import_module(name, package)
         absolute = importlib.util.resolve_name(name, package)
-        return self._watched(scope, absolute, (), lambda: _python_import_module(absolute))
+        self._watched(scope, absolute, lambda: _python_import_module(absolute))
+        return _python_import_module(absolute)
 
-    def _watched(self, scope: Scope, name: str, fromlist: Sequence[str] | None, load: Callable[[], Any]) -> Any:
+    def _watch_submodules(self, scope: Scope, name: str, fromlist: Sequence[str] | None) -> None:
+        """Import those modules of a package that ``from package import ...`` names."""
+        for each in _submodules(name, fromlist):
+            try:
+                self._import_module(each)
+            except ModuleNotFoundError as error:
+                if error.name != each:
+                    raise
+
+    def _watched(self, scope: Scope, name: str, load: Callable[[], Any]) -> None:
         stack: list[Importing] = self._running.__dict__.setdefault("stack", [])
-        is_loaded = _is_loaded(name, fromlist)
-        if is_loaded and not stack and name in scope.imported:
-            return load()
-        if not is_loaded and (parent := name.rpartition(".")[0]) and parent not in sys.modules:
+        if name not in sys.modules and (parent := name.rpartition(".")[0]) and parent not in scope.imported:
             self._import_module(parent)
+        if (record := self._records.get(name)) and not record.done.is_set() and record.thread != threading.get_ident():
+            load()
+            record.done.wait(_PATIENCE)
+        is_loaded = name in sys.modules
         if stack:
             stack[-1].record.imports[name] = None
-        if is_loaded:
-            self._register_again(scope, name)
-            return load()
-        scope.imported.add(name)
-        if scope.package and (name == scope.package or name.startswith(f"{scope.package}.")):
-            return load()
+        if is_loaded and name in scope.imported:
+            return
+        # What comes now is not that of the module which imports this one.
         if stack:
             stack[-1].note()
-        importing = Importing(scope, self._records.setdefault(name, Record()))
-        stack.append(importing)
         try:
-            return load()
+            if is_loaded:
+                self._register_again(scope, name)
+            else:
+                self._run(scope, name, load, stack)
         finally:
-            stack.pop().note()
             if stack:
                 stack[-1].begin()
 
+    def _run(self, scope: Scope, name: str, load: Callable[[], Any], stack: list[Importing]) -> None:
+        """Import a module that is not loaded yet, and note what it registers."""
+        scope.imported.add(name)
+        if scope.package and (name == scope.package or name.startswith(f"{scope.package}.")):
+            load()
+            return
+        importing = Importing(scope, Record())
+        # Noted before the module runs: one that it imports may import it in turn.
+        self._records[name] = importing.record
+        stack.append(importing)
+        try:
+            load()
+        except BaseException:
+            # Another attempt runs it from its beginning.
+            scope.imported.discard(name)
+            self._records.pop(name, None)
+            raise
+        finally:
+            stack.pop().note()
+            importing.record.done.set()
+
     def _register_again(self, scope: Scope, name: str) -> None:
         """Register in a scope what a module, its packages and all that it imports have registered in another."""
-        if name in scope.imported:
+        if name in scope.imported or name not in sys.modules:
             return
         scope.imported.add(name)
         if parent := name.rpartition(".")[0]:
@@ -144,10 +179,23 @@ def _absolute(name: str, globals: Any, level: int) -> str:
     return f"{base}.{name}" if name else base
 
 
-def _is_loaded(name: str, fromlist: Sequence[str] | None) -> bool:
-    """Whether an import runs no code of a module."""
-    module = sys.modules.get(name)
-    return module is not None and all(each == "*" or hasattr(module, each) for each in fromlist or ())
+def _has(scope: Scope, name: str, fromlist: Sequence[str] | None) -> bool:
+    """Whether an import runs no code, and a scope has all that it would register."""
+    return (
+        name in scope.imported
+        and name in sys.modules
+        and all(each in scope.imported and each in sys.modules for each in _submodules(name, fromlist))
+    )
+
+
+def _submodules(name: str, fromlist: Sequence[str] | None) -> list[str]:
+    """The modules that ``from name import ...`` may mean: loaded ones, and what is no other name of the package."""
+    package = sys.modules.get(name)
+    if not fromlist or not hasattr(package, "__path__"):
+        return []
+    names = getattr(package, "__all__", ()) if "*" in fromlist else fromlist
+    full = {f"{name}.{each}": each for each in names}
+    return [module for module, each in full.items() if module in sys.modules or not hasattr(package, each)]
 
 
 #: One for the process, as imports are.
