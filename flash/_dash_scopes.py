@@ -253,6 +253,7 @@ def _priority(hook: Any) -> int:
 
 # Replacements in Dash's modules --------------------------------------------------------------------------------------
 
+_process_name: str | None = None
 _install_lock = threading.Lock()
 _installed = False
 _dash_register_page = _pages.register_page
@@ -339,11 +340,23 @@ def _register_page(module: Any, *args: Any, **kwargs: Any) -> None:
     _dash_register_page(module, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 
+def name_process(name: str) -> None:
+    """Tell the background jobs of a process that serves one app from those of others that use the same cache.
+
+    Args:
+        name: The app's name on its hub.
+    """
+    global _process_name
+    _process_name = name
+    BaseBackgroundCallbackManager.build_cache_key = _cache_key  # type: ignore[method-assign]
+
+
 def _cache_key(self: Any, *args: Any, **kwargs: Any) -> str:
     """Dash's key of a background job; two apps of the same source, with one cache, have different ones."""
     key: str = _dash_cache_key(self, *args, **kwargs)  # type: ignore[no-untyped-call]
     scope = current_scope.get()
-    return key if scope is None else hashlib.sha256(f"{scope.name} {key}".encode()).hexdigest()
+    name = _process_name if scope is None else scope.name
+    return key if name is None else hashlib.sha256(f"{name} {key}".encode()).hexdigest()
 
 
 def _page_spec(name: str, path: str) -> Any:

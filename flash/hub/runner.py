@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from .._dash_scopes import name_process
 from ..exceptions import ConfigurationError, FlashError
 from ..server.serving import Server, server_for
 from ..server.settings import read_settings
@@ -141,7 +142,9 @@ def main() -> None:
     """Run the app that the environment names. Ends with code 1 when that fails; the log's last line says why."""
     _write_lines_at_once()
     try:
-        Runner(read_child()).run()
+        child = read_child()
+        name_process(child.name)
+        Runner(child).run()
     except KeyboardInterrupt:
         _end(1)
     except Exception as error:

@@ -30,8 +30,7 @@ def sources(kind: str, caches: Path) -> dict[str, str]:
     """The files of an app that has all of it. Each part of it shows in an output of its own."""
     module = "flash" if kind == "flash" else "dash"
     told = CALLBACK.replace('"out"', '"told"')
-    # Each has a cache of its own: Dash finds a job by its function and arguments, which are equal here.
-    job = BACKGROUND.format(module=module, cache="CACHE").replace("'CACHE'", f"{str(caches)!r} + '/' + data.NAME")
+    job = BACKGROUND.format(module=module, cache=str(caches))
     job = job.replace('"out"', '"job"')
     return {
         "app": source(kind, PAGES + told + job, OPTIONS, LAYOUT),
