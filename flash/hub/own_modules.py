@@ -77,18 +77,17 @@ class OwnModules:
         """Whether a name without dots is that of a module, or package, of the app's own."""
         if (known := self._is_own.get(top)) is not None:
             return known
-        own = top == self._first or self._finds(top)
+        own = top == self._first or self._finds(top, sys.modules.get(top))
         if own or top in sys.modules:
             self._is_own[top] = own
         return own
 
-    def _finds(self, top: str) -> bool:
+    def _finds(self, top: str, loaded: ModuleType | None) -> bool:
         if top in sys.stdlib_module_names or self.folder in _INSTALLED or not top:
             return False
         spec = importlib.machinery.PathFinder.find_spec(top, [str(self.folder)])
         if spec is None:
             return False
-        loaded = sys.modules.get(top)
         if spec.origin is None:  # A folder without ``__init__.py`` gives way to any other module.
             elsewhere = None if loaded else importlib.util.find_spec(top)
             return loaded is None and (elsewhere is None or elsewhere.origin is None)
@@ -107,9 +106,16 @@ class OwnModules:
         Args:
             before: The names of the modules that were there before.
         """
-        for name in (sys.modules.keys() - before) | (self._pages & sys.modules.keys()):
-            if name in self._pages or (self.owns(name.partition(".")[0]) and self._is_below(sys.modules[name])):
+        added = sys.modules.keys() - before
+        tops = {name.partition(".")[0] for name in added} - before
+        # Of the app even where the plain name came first, and was taken for that of a module which all share.
+        self._is_own.update((top, True) for top in tops if self._finds(top, None))
+        for name in added | (self._pages & sys.modules.keys()):
+            if name in self._pages:
                 sys.modules[f"{self.package}.{name}"] = sys.modules.pop(name)
+            elif self.owns(name.partition(".")[0]) and self._is_below(sys.modules[name]):
+                # The one that the app's code has already stays the one that it gets.
+                sys.modules.setdefault(f"{self.package}.{name}", sys.modules.pop(name))
         self._pages.clear()
 
     def _is_below(self, module: ModuleType) -> bool:
