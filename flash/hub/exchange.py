@@ -53,6 +53,7 @@ class Exchange:
         "_scope",
         "_send",
         "_spec",
+        "_too_large",
         "address",
         "begun",
         "status",
@@ -72,6 +73,7 @@ class Exchange:
                 break
         self._cookie = cookie_name(scope["scheme"])
         self._received = 0
+        self._too_large = False
         self._ended = False
         self._patience: asyncio.Timeout | None = None
         self.address: str = (scope.get("client") or ("",))[0]
@@ -102,13 +104,16 @@ class Exchange:
         except AppUnreachable:
             return None if self.begun else notices.UNREACHABLE
         except _TooLarge:
-            return None if self.begun else notices.TOO_LARGE
+            pass
         except TimeoutError:
             return None if self.begun else notices.TIMEOUT
-        return None
+        too_large, self._too_large = self._too_large, False
+        return notices.TOO_LARGE if too_large and not self.begun else None
 
     async def send(self, message: Any) -> None:
         """What the app sends, with its headers made fit for the hub's origin."""
+        if self._too_large and not self.begun:
+            return  # What the app makes of its unreadable body is not what the browser has to know.
         kind = message["type"]
         if kind == "http.response.body":
             self._ended = not message.get("more_body")
@@ -195,6 +200,7 @@ class Exchange:
 
     def _refuse_large(self, length: int) -> None:
         if (limit := self._spec.max_body) is not None and length > limit:
+            self._too_large = True
             raise _TooLarge
 
     async def _counted(self) -> Any:

@@ -68,12 +68,15 @@ class Exchange:
         self._chunked = False
         self._started = False
         self._gone = False
+        #: Why the rest of the body could not be read.
+        self._refused: Exception | None = None
 
     async def serve(self) -> None:
         """Ask the child, and pass on what it answers.
 
         Raises:
             AppUnreachable: There is no answer.
+            Exception: What ``receive`` raised: the body is larger than the app takes, for example.
         """
         message = await self._receive()
         if message["type"] == "http.disconnect":
@@ -90,6 +93,8 @@ class Exchange:
         try:
             await self._ask(head, self._framed(body))
         except Broken as error:
+            if self._refused is not None:
+                raise self._refused from None
             self._explain(error)
         finally:
             watch.cancel()
@@ -123,10 +128,12 @@ class Exchange:
     async def _over(self, connection: Connection, head: bytes, body: bytes) -> None:
         self._connection = connection
         self._connected.set()
-        connection.begin(self._scope["method"])
-        connection.write(head + body)
-        connection.is_sent = not self._uploading
         try:
+            if self._gone:
+                raise Broken("the client went away")
+            connection.begin(self._scope["method"])
+            connection.write(head + body)
+            connection.is_sent = not self._uploading
             await connection.head()
             await self._pass_on(connection)
         finally:
@@ -148,10 +155,13 @@ class Exchange:
 
     async def _read_client(self) -> None:
         """Pass on the rest of the body, then wait for the client to go away."""
-        while (message := await self._receive())["type"] != "http.disconnect":
-            if self._uploading:
-                with suppress(Broken):  # An answer may have come all the same.
-                    await self._upload(message)
+        try:
+            while (message := await self._receive())["type"] != "http.disconnect":
+                if self._uploading:
+                    with suppress(Broken):  # An answer may have come all the same.
+                        await self._upload(message)
+        except Exception as error:
+            self._refused = error
         self._gone = True
         if self._connection is not None:
             self._connection.fail("the client went away")

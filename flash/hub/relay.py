@@ -81,6 +81,8 @@ class Relay:
             self._connection = await self._upstream.connect(lambda: not self._gone)
         except OSError as error:
             raise Broken(f"the app does not accept connections ({error.strerror or error})") from error
+        if self._gone:
+            raise Broken("the browser went away before the app could be asked")
         return self._connection
 
     async def _shake_hands(self, connection: Connection, head: bytes, key: bytes) -> None:

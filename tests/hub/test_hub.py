@@ -263,6 +263,37 @@ def test_limits_of_an_app_are_kept(tmp_path: Path) -> None:
             assert httpx.get(f"{url}/small/").status_code == 503
 
 
+@pytest.mark.parametrize("isolation", ["process", "inline"])
+def test_a_body_of_unknown_length_is_limited_too(tmp_path: Path, isolation: str) -> None:
+    hub = Hub(home=str(tmp_path / "home"))
+    hub.mount(f"{APPS / 'teller.py'}:app", "/told", max_body="1K", isolation=isolation)
+    with serving(hub) as url:
+        for size, status in ((100, 200), (1000, 413)):
+            answer = httpx.post(f"{url}/told/", content=iter([b"x" * size] * 3), timeout=PATIENCE)
+            assert answer.status_code == status
+        until(lambda: hub["told"].status().requests == 0)
+
+
+def test_a_browser_that_leaves_while_the_app_starts_leaves_nothing(tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    slow = tmp_path / "slow.py"
+    slow.write_text(f"import os, time\nwhile not os.path.exists({str(release)!r}):\n    time.sleep(0.01)\n")
+    with slow.open("a") as file:
+        file.write(Path(BARE).read_text())
+    hub = Hub(home=str(tmp_path / "home"))
+    hub.mount(str(slow), "/slow", on_demand=True)
+    with serving(hub) as url:
+        port = int(url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as browser:
+            browser.sendall(
+                b"GET /slow/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            until(lambda: hub["slow"].status().requests == 1)
+        release.touch()
+        until(lambda: state(hub, "slow") == "running" and hub["slow"].status().requests == 0)
+
+
 def test_two_hubs_do_not_share_a_home(tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     hub = Hub(home=home)
@@ -350,8 +381,6 @@ class OtherHub:
 
 @pytest.fixture
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
