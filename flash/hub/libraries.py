@@ -132,9 +132,8 @@ class Libraries:
         try:
             load()
         except BaseException:
-            # Another attempt runs it from its beginning.
+            # Another app may import it in the end, and then has something to give.
             scope.imported.discard(name)
-            self._records.pop(name, None)
             raise
         finally:
             stack.pop().note()

@@ -159,8 +159,17 @@ def test_an_import_that_failed_is_done_anew(installed: Path) -> None:
     write(installed, lib_missing="")
     importlib.invalidate_caches()
     # As many as ran in each: what the failed attempt has registered is nobody else's.
-    assert registered(first, "import lib_one") == ["lib_one", "lib_one"]
     assert registered(second, "import lib_one") == ["lib_one"]
+    assert registered(first, "import lib_one") == ["lib_one", "lib_one"]
+    assert registered(Scope("third"), "import lib_one") == ["lib_one"]
+
+
+def test_a_module_that_fails_is_run_once(package: Path) -> None:
+    write(package / "lib_pack", lacking=REGISTERS + "import lib_nothing")
+    first = Scope("first")
+    with pytest.raises(ModuleNotFoundError, match="lib_nothing"):
+        registered(first, "from lib_pack import lacking")
+    assert registered(first) == ["lib_pack", "lib_pack.lacking"]
 
 
 def test_a_module_that_is_loaded_anew_is_registered_as_it_is_now(installed: Path) -> None:

@@ -115,7 +115,8 @@ def test_a_file_goes_before_what_is_installed_and_a_bare_folder_does_not(
         assert sys.modules.pop("own_bare") is app.own_bare
 
 
-def test_another_start_runs_the_files_as_they_are_now(tmp_path: Path) -> None:
+def test_another_start_runs_the_files_as_they_are_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     write(tmp_path, app="import own_data\nNAME = own_data.NAME", own_data="NAME = 1")
     seen = []
     for number in (1, 2, 3):  # Of equal length, and all in one second: nothing tells the compiled files apart.
