@@ -45,6 +45,9 @@ _LINES = 20
 #: What a hub keeps from its apps.
 _HUBS = ("FLASH_HUB_", "FLASH_OIDC_")
 
+#: The variable that names an app's own folder.
+_FOLDER = "FLASH_INSTANCE_PATH"
+
 #: What the runner reads.
 _VARIABLE = "FLASH_HUB_CHILD"
 
@@ -115,7 +118,7 @@ class ChildHost(Host):
                 return host
         if found is not None:
             await found.end(_ABANDONED)
-        await asyncio.to_thread(kill_session, pid, created)
+        await asyncio.to_thread(kill_session, pid, created, (_FOLDER, str(process["folder"])))
         await asyncio.to_thread(_remove_socket, bind)
         if on_record is not None:
             await on_record(None)
@@ -132,6 +135,7 @@ class ChildHost(Host):
             "bind": self._bind,
             "secret": self._secret,
             "spec": _digest(self._spec),
+            "folder": str(self._folders.instance(self._spec.name)),
         }
 
     async def start(self) -> None:
@@ -239,7 +243,7 @@ class ChildHost(Host):
         spec = self._spec
         env = {name: value for name, value in os.environ.items() if not name.startswith(_HUBS)}
         env["PYTHONUNBUFFERED"] = "1"
-        env["FLASH_INSTANCE_PATH"] = str(self._folders.instance(spec.name))
+        env[_FOLDER] = str(self._folders.instance(spec.name))
         if self._url is not None:
             env["FLASH_HUB_URL"] = self._url
         if target is None:

@@ -155,9 +155,9 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
 
 
-def kill_session(leader: int, created: float) -> None:
-    """End by force what is left of a session. Not for an event loop."""
-    for pid in session_of(leader, created):
+def kill_session(leader: int, created: float, variable: tuple[str, str] | None = None) -> None:
+    """End by force what is left of a session, as ``session_of`` finds it. Not for an event loop."""
+    for pid in session_of(leader, created, variable):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 

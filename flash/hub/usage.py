@@ -55,15 +55,24 @@ def is_waiting(pid: int) -> bool:
         return False
 
 
-def session_of(leader: int, created: float) -> list[int]:
-    """The processes of a session whose leader began then; the leader itself may be gone."""
+def session_of(leader: int, created: float, variable: tuple[str, str] | None = None) -> list[int]:
+    """The processes of a session whose leader began then; the leader itself may be gone.
+
+    Args:
+        leader: Its process id, and the session's.
+        created: When it began.
+        variable: An environment variable that they have inherited from it, and its value: what tells them from
+            strangers, whose session has the same number since the machine was started again.
+    """
     began = started_at(leader)
     if not hasattr(os, "getsid") or (began is not None and abs(began - created) >= _CLOCK):
         return []  # Another process has the number now, so the session has ended.
     found = []
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) == leader and process.create_time() > created - _CLOCK:
+            if os.getsid(process.pid) != leader or process.create_time() <= created - _CLOCK:
+                continue
+            if variable is None or process.environ().get(variable[0]) == variable[1]:
                 found.append(process.pid)
         except (psutil.Error, OSError):
             continue

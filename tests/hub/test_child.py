@@ -542,7 +542,7 @@ def test_what_is_left_of_a_process_is_cleaned_away(folders: Folders) -> None:
         spec = command('print(subprocess.Popen(["sleep", "600"]).pid, flush=True)')
         process = await processes.Process.spawn(
             [*PYTHON, 'import subprocess; print(subprocess.Popen(["sleep", "600"]).pid)'],
-            env=dict(os.environ),
+            env={**os.environ, "FLASH_INSTANCE_PATH": "/apps/cmd"},
             cwd=None,
             log=folders.log("cmd"),
         )
@@ -551,7 +551,11 @@ def test_what_is_left_of_a_process_is_cleaned_away(folders: Folders) -> None:
         socket = folders.sockets / "left.sock"
         socket.touch()
         record = {"pid": process.pid, "created": process.created, "bind": f"unix:{socket}", "secret": "x", "spec": ""}
+        # Since the machine was started again, the number may be that of a stranger's session.
+        assert await ChildHost.adopt(spec, folders, {**record, "folder": "/apps/other"}) is None
         assert runs(below)
+        socket.touch()
+        record["folder"] = "/apps/cmd"
         assert await ChildHost.adopt(spec, folders, record, on_record=records) is None
         await eventually(lambda: not runs(below))
         assert not socket.exists() and records.all == [None]
