@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dash
 import pytest
 from dash import _hooks
+from dash.development.base_component import ComponentRegistry
 
 from flash._dash_scopes import Scope, install
 from flash.hub.libraries import Libraries
@@ -42,6 +42,10 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Libraries]:
     yield libraries
     for name in [name for name in sys.modules.keys() - before if name.startswith("lib_")]:
         del sys.modules[name]
+    # Outside of all scopes, what is registered is for every app of the process.
+    for name in [name for name in ComponentRegistry.registry if name.startswith("lib_")]:
+        ComponentRegistry.registry.discard(name)
+    assert hooks() == []
 
 
 @pytest.fixture
@@ -74,7 +78,7 @@ def test_a_later_importer_gets_what_the_first_has_registered(installed: Path) ->
     assert registered(first) == ["lib_one"]
     assert hooks() == []
     with second.entered():
-        assert "lib_one" in dash.development.base_component.ComponentRegistry.registry
+        assert "lib_one" in ComponentRegistry.registry
 
 
 def test_imports_within_imports_bring_what_they_register_once(installed: Path) -> None:
