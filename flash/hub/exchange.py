@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from . import notices
 from .draining import is_endless
-from .headers import Headers, answer_headers, child_headers
+from .headers import Headers, answer_headers, child_headers, content_length
 from .host import AppUnreachable, Host, Receive, Scope, Send
 from .notices import Notice
 from .spec import Spec
@@ -95,7 +95,7 @@ class Exchange:
         spec, receive = self._spec, self._receive
         try:
             if spec.max_body is not None:
-                self._refuse_large(_length(self._scope["headers"]))
+                self._refuse_large(content_length(self._scope["headers"]) or 0)
                 receive = self._counted
             if spec.timeout is None or self._scope["type"] == "websocket":
                 await host.serve(self._scope, receive, self.send)
@@ -225,8 +225,3 @@ class Exchange:
 
 class _TooLarge(Exception):
     """A request body is larger than the app takes."""
-
-
-def _length(headers: Headers) -> int:
-    length = next((value for name, value in headers if name == b"content-length"), b"")
-    return int(length) if length.isdigit() else 0

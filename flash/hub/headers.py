@@ -140,6 +140,18 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]], *, without: frozenset[byt
     return [pair for pair in headers if pair[0].lower() not in hops]
 
 
+def content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """How many bytes a body is said to have; None when nothing, or no number, says it.
+
+    Args:
+        headers: With names in lower case.
+    """
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return None
+
+
 def _named_by_connection(headers: Headers) -> set[bytes]:
     return {
         each.strip().lower() for name, value in headers if name.lower() == b"connection" for each in value.split(b",")

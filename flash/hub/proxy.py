@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from .headers import Headers, end_to_end
+from .headers import Headers, content_length, end_to_end
 from .host import AppUnreachable, Receive, Scope, Send
 from .relay import Relay
 from .upstream import Broken, Connection, Upstream
@@ -82,7 +82,7 @@ class Exchange:
         if message["type"] == "http.disconnect":
             return
         body = message.get("body", b"")
-        length = _length_of(self._scope["headers"])
+        length = content_length(self._scope["headers"])
         self._uploading = message.get("more_body", False) and length != len(body)
         try:
             head = self._upstream.head_of(self._scope, self._framing(body, length))
@@ -193,10 +193,3 @@ class Exchange:
         if not self._started:
             raise AppUnreachable(f"There is no answer: {error}.") from error
         logger.warning("An answer to %s was cut off: %s.", self._scope["path"], error)
-
-
-def _length_of(headers: Headers) -> int | None:
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None

@@ -23,8 +23,8 @@ logger = logging.getLogger("flash")
 #: The longest wait for what was cancelled to give in, in seconds.
 _AFTER_CANCEL = 1.0
 
-#: A body of fewer bytes than a number with so many digits comes in few pieces.
-_SMALL = 99_999
+#: A body whose length in bytes has no more digits than this comes in few pieces.
+_DIGITS = 5
 
 #: Threads for what user code sends to asyncio's executor, by ``asyncio.to_thread`` for example.
 _EXECUTOR_THREADS = 32
@@ -233,7 +233,7 @@ def _may_be_large(headers: list[tuple[bytes, bytes]]) -> bool:
     """Whether a request's body may come in more pieces than Hypercorn keeps."""
     for name, value in headers:
         if name == b"content-length":
-            return len(value) > len(str(_SMALL))
+            return len(value) > _DIGITS
         if name == b"transfer-encoding":
             return True
     return False
