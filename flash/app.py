@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import sys
 import weakref
@@ -14,10 +15,12 @@ from quart import Quart, request
 from . import _dash
 from .callbacks import tell_transports
 from .calls import call
+from .companions import Companions
 from .containers import fill_containers
 from .declare import declare, refuse_clientside_service
 from .dispatch import Dispatcher
 from .exceptions import ConfigurationError
+from .feeds import Feed
 from .flask_use import explain_flask_use
 from .lanes import Lanes
 from .layout import resolve_served_layout, served_layout_here, try_layout
@@ -26,6 +29,7 @@ from .live.app import LiveApp
 from .live.live import Live
 from .live.serve import LiveEndpoint
 from .live.settings import live_settings
+from .once import Once
 from .pages import resolve_page
 from .pool import Pool, awaited_or_run
 from .requests import body_of, call_of
@@ -114,6 +118,10 @@ class Flash(LiveApp):
         self.flash_dispatcher = Dispatcher(self, self.flash_pool)
         self.flash_storage = storage_of(shared_storage)
         self.flash_shared = Shared(self, self.flash_storage)
+        #: What callbacks get in place of the versions that hidden stores hold, by the id of the store.
+        self.flash_feeds: dict[str, Feed] = {}
+        self.flash_once = Once(self, contextvars.copy_context())
+        self.flash_companions = Companions(self)
         self.flash_live: Live = Live(self, live_settings(live), identify)
         for pool in (self.flash_pool, self.flash_views, self.flash_chores, self.flash_dispatcher.background_pool):
             weakref.finalize(self, pool.close).atexit = False
@@ -193,7 +201,9 @@ class Flash(LiveApp):
 
     async def close(self) -> None:
         """End the app's idle threads. The server calls it when it stops."""
+        await self.flash_companions.close()
         await self.flash_live.close()
+        await self.flash_once.close()
         await self.flash_shared.close()
         await self.flash_lanes.close()
         await self.flash_storage.aclose()
@@ -301,7 +311,7 @@ class Flash(LiveApp):
         Returns:
             On the loop a coroutine, which the caller awaits; in a thread the JSON text of the answer.
         """
-        called = call_of(stored, values, outputs, context)
+        called = call_of(stored, values, outputs, context, self.flash_feeds)
         called.body = body_of(called.declaration.callback_id, context)
         return awaited_or_run(self._run_to_text(called))
 
@@ -324,6 +334,8 @@ class Flash(LiveApp):
             await self.identify_requester(called.context)
             return await self.flash_shared.asks.answer(called)
         await self.authorize(called)
+        if self.flash_once.takes(called):
+            return await self.flash_once.answer(called, self.flash_dispatcher.run)
         return await run_in_turn(self, self.flash_lanes, called, self.flash_dispatcher.run)
 
     def clientside_callback(self, clientside_function: Any, *args: Any, **kwargs: Any) -> Any:

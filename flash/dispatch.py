@@ -102,7 +102,7 @@ class Dispatcher:
         declaration = request.declaration
         if declaration.streaming is not None:
             return await self._run_to_end(request)
-        request.finish = finish or self._to_bytes
+        request.finish = finish or self.to_bytes
         await self._begin(request)
         if declaration.is_async and not declaration.runs_in_manager:
             awaitable = _dash.await_function(declaration.func, *request.args, **request.kwargs)
@@ -125,7 +125,10 @@ class Dispatcher:
         Raises:
             Exception: What the generator raised, when no ``on_error`` took it, or a value that cannot be sent.
         """
-        await self._begin(request)
+        try:
+            await self._begin(request)
+        except PreventUpdate:
+            return
         declaration = request.declaration
         values = values_of(self.pool, declaration.func, request.args, request.kwargs)
         recovered = False
@@ -202,7 +205,9 @@ class Dispatcher:
         _dash.current_app.set(self.app)
         await self.app.identify_requester(request.context)
         await self._add_custom_data(request.context)
-        _dash.context_value.set(request.context)
+        _dash.context_value.set(request.shown_context or request.context)
+        if request.fed:
+            await request.make_ready()
 
     async def _add_custom_data(self, context: Any) -> None:
         context.custom_data = _dash.AttributeDict({})
@@ -287,7 +292,7 @@ class Dispatcher:
         """What is made of a result: its JSON, if nothing else is asked for."""
         return request.finish(request, answer_of(self.app, request, value, response, has_update))
 
-    def _to_bytes(self, request: Call, answer: Answer) -> bytes:
+    def to_bytes(self, request: Call, answer: Answer) -> bytes:
         """The JSON of an answer. What it sets besides its outputs is pushed, or goes along."""
         client = request.context.get("client")
         if client is not None and client.live:

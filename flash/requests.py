@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from . import _dash
 from .callbacks import Declaration, declaration_of
 from .context import Requester
 from .exceptions import RequestRefused
+from .feeds import Fed, Feed, filled, with_feeds
 
 if TYPE_CHECKING:
     from .app import Flash
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Call:
     """One call of a callback: its declaration, the context that ``ctx`` shows, and the function's arguments.
 
-    ``body`` is the request, and ``requester`` who has sent it over the live connection.
+    ``body`` is the request, and ``requester`` who has sent it over the live connection. ``fed`` are the arguments that
+    are versions of feeds until :meth:`fill`. ``shown_context`` is what ``ctx`` reads in place of ``context``.
     """
 
     declaration: Declaration
@@ -33,6 +35,26 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
     requester: Requester | None = None
     finish: Callable[[Call, Any], Any] = field(default=lambda call, answer: answer)
+    fed: list[Fed] = field(default_factory=list)
+    shown_context: Any = None
+
+    async def fill(self) -> None:
+        """Put what feeds have into the arguments. It may be called again.
+
+        Raises:
+            PreventUpdate: One of them has nothing yet.
+        """
+        for each in self.fed:
+            await each.fill()
+        if self.fed:
+            self.args, self.kwargs = filled(self.args), filled(self.kwargs)
+
+    async def make_ready(self) -> None:
+        """Put what feeds have into the arguments, and have it ready for a function that runs on the loop."""
+        await self.fill()
+        if self.declaration.is_async:
+            for each in self.fed:
+                await each.feed.make_ready(each.value)
 
     @property
     def changes(self) -> dict[str, int] | None:
@@ -54,7 +76,7 @@ def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
     try:
         context = app.callback_context(body, requester)
         stored = app.stored_callback(context, body)
-        called = call_of(stored, app.callback_values(context), context.outputs_list, context)
+        called = call_of(stored, app.callback_values(context), context.outputs_list, context, app.flash_feeds)
         called.body, called.requester = body, requester
     except Exception as error:
         # None of the user's code has run: what fails here is what the client sent.
@@ -64,11 +86,16 @@ def read_call(app: Flash, body: Any, requester: Requester | None) -> Call:
     return called
 
 
-def call_of(stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any) -> Call:
+def call_of(
+    stored: Callable[..., Any], values: list[Any], outputs: Any, context: Any, feeds: Mapping[str, Feed]
+) -> Call:
     """The call of a stored callback with the flat values of its inputs and states."""
     declaration = declaration_of(stored)
+    fed: list[Fed] = []
+    if feeds:
+        values, fed = with_feeds(feeds, [*context.inputs_list, *context.states_list], values)
     args, kwargs = _dash.validate_callback_body(declaration, values, outputs)
-    return Call(declaration, context, outputs, args, kwargs)
+    return Call(declaration, context, outputs, args, kwargs, fed=fed)
 
 
 def body_of(callback_id: str, context: Any) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class Setup:
             await self.ensure()
             # It may have been served and closed before.
             await self.app.flash_shared.start_again()
+            await self.app.flash_companions.start()
             _serving.add(self.app)
         except SetupPending as pending:
             if pending.waits_for_request:
@@ -123,6 +124,7 @@ class Setup:
         app.hook_view.waiting_setups = []
         for register in (app.register, _dash.global_register()):
             adopt_generators(register.entries, register.specs)
+        app.flash_companions.declare()
         app.declare_carrier()
         if callable(app.declared_layout):
             try:
@@ -143,6 +145,7 @@ class Setup:
         await app.flash_shared.start(
             [app.validation_layout or (tree if callable(app.declared_layout) else app.declared_layout)]
         )
+        await app.flash_companions.start()
         _warn_of_other_apps(app)
         _serving.add(app)
 

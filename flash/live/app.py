@@ -127,8 +127,10 @@ class LiveApp(SharedApp):
         return script_element(self) if self.opens_connection() else ""
 
     def hidden_components(self) -> list[Any]:
-        """The store behind the callback that carries component trees into the page."""
-        return [dcc.Store(id=CARRIER)] if self.opens_connection() else []
+        """The stores of what is published, and the one behind the callback that carries trees into the page."""
+        if not self.opens_connection():
+            return []
+        return [dcc.Store(id=CARRIER), *self.flash_live.published.components()]
 
     def declare_carrier(self) -> None:
         """Declare the callback that carries component trees; the page's script answers it and the server never does."""

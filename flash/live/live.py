@@ -22,6 +22,7 @@ from .link import Link, SocketLink, WorkerLink
 from .outbox import Ledger
 from .presence import Presence
 from .protocol import CloseCode
+from .published import Published
 from .sending import Sending
 from .settings import LiveSettings
 from .shared import SharedTabs
@@ -69,6 +70,7 @@ class Live:
         self.presence = Presence(self)
         self.sending = Sending(self)
         self.shared = SharedTabs(self, app.flash_shared)
+        self.published = Published(self)
         #: Whether code has asked for the clients or pushed: from then on pages open a connection.
         self.used = False
         self.stopping = False
@@ -169,6 +171,7 @@ class Live:
         connection = Connection(self, name, key, renderer_id, self._signed(end_id), link, path[:_PATH])
         self.clients.add(connection.client, connection.end_id)
         self.shared.arrived(connection.client, state, anew)
+        self.published.arrived(connection.client)
         self.presence.tell(connection, True)
         return connection
 

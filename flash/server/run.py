@@ -79,6 +79,7 @@ def serve(dash_app: Application, host: str, port: int, debug: bool, **options: A
     make_server = functools.partial(server_for, dash_app.server, settings.config, dash_app.backend)
     try:
         dash_app.flash_shared.refuse_workers(settings.workers)
+        dash_app.flash_companions.refuse_workers(settings.workers)
         with _pid_file(settings):
             if settings.workers > 1:
                 _serve_by_workers(make_server, settings, dash_app.backend)

@@ -1,0 +1,54 @@
+"""Published values: what hidden stores hold in every page, kept up to date by the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from dash import dcc
+
+from ..encoding import dumps
+from .clients import Client
+from .outbox import Update
+
+if TYPE_CHECKING:
+    from .live import Live
+
+
+class Published:
+    """The published values of an app.
+
+    A page gets them with its layout, and what has changed since when its tab arrives; a tab that is here or away gets
+    each change, of many the newest.
+
+    Args:
+        live: The app's live room.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._updates: dict[str, Update] = {}
+
+    def put(self, store: str, value: Any, version: int) -> None:
+        """Publish a value, to the tabs of this process. On the loop that serves the app, or before there is one.
+
+        Args:
+            store: The id of the hidden store that holds it as its ``data``.
+            value: What JSON can hold.
+            version: Greater than that of the value before, and than 0. A page takes none that is older.
+        """
+        update = self._updates[store] = Update(store, {"data": dumps(value)}, versions={"data": version})
+        if self._live.has_loop:
+            self._live.sending.send(None, [update])
+
+    def components(self) -> list[Any]:
+        """The stores, for a layout."""
+        return [
+            dcc.Store(id=store, data=orjson.loads(update.values["data"])) for store, update in self._updates.items()
+        ]
+
+    def arrived(self, client: Client) -> None:
+        """Send a tab all values. Its page shows those that are not the ones of its layout."""
+        if client._connection is not None:
+            for update in self._updates.values():
+                client._connection.push(update)
