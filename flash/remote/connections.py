@@ -1,0 +1,123 @@
+"""What a backend over HTTP has on one event loop: its connections, and how many calls may run at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+
+from .retries import Failure
+
+if TYPE_CHECKING:
+    import httpx2
+
+#: Shorter than servers keep idle connections (Gunicorn 2 s, others 5 s), so that a call meets none that is closing.
+_IDLE_SECONDS = 1.5
+_CONNECT_SECONDS = 10.0
+
+#: Calls that wait, for each that may run.
+_WAITING_PER_CALL = 10
+
+
+class Connections:
+    """The connections of one backend on one event loop.
+
+    Args:
+        client: The HTTP client.
+        limit: How many calls run at once. Ten times as many may wait; one more is refused.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, limit: int) -> None:
+        self.client = client
+        self._turns = asyncio.Semaphore(limit)
+        self._waiting = 0
+        self._most_waiting = limit * _WAITING_PER_CALL
+
+    @asynccontextmanager
+    async def turn(self, deadline: float) -> AsyncIterator[httpx2.AsyncClient]:
+        """Wait until a call may run.
+
+        Args:
+            deadline: When it is given up, in the loop's time.
+
+        Raises:
+            Failure: Too many wait, or it took too long.
+        """
+        if self._turns.locked() and self._waiting >= self._most_waiting:
+            raise Failure("busy", told=f"{self._waiting} calls wait.")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise Failure("busy", told="Its turn did not come in time.") from error
+        finally:
+            self._waiting -= 1
+        try:
+            yield self.client
+        finally:
+            self._turns.release()
+
+
+class ConnectionsByLoop:
+    """The connections of one backend, by the event loop: made when they are first needed, closed with the loop.
+
+    Args:
+        transport: As httpx2 takes it.
+        limit: How many calls run at once on each loop.
+    """
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None, limit: int) -> None:
+        self._transport = transport
+        self._limit = limit
+        self._kept: dict[asyncio.AbstractEventLoop, tuple[Connections, AsyncGenerator[Connections, None]]] = {}
+
+    async def here(self) -> Connections:
+        """Those of the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._kept:
+            self._forget_closed()
+            keeper = _keep(self._make, lambda: self._kept.pop(loop, None))
+            self._kept[loop] = await anext(keeper), keeper
+        return self._kept[loop][0]
+
+    async def aclose(self) -> None:
+        """Close those of the running loop. The next call makes new ones."""
+        if (kept := self._kept.get(asyncio.get_running_loop())) is not None:
+            await kept[1].aclose()
+
+    def _make(self) -> Connections:
+        import httpx2
+
+        # Without a memory for cookies, which one user's call would get and another's would send.
+        cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        client = httpx2.AsyncClient(
+            transport=self._transport,
+            cookies=cookies,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(None, connect=_CONNECT_SECONDS),
+            limits=httpx2.Limits(
+                max_connections=self._limit,
+                max_keepalive_connections=self._limit,
+                keepalive_expiry=_IDLE_SECONDS,
+            ),
+        )
+        return Connections(client, self._limit)
+
+    def _forget_closed(self) -> None:
+        """A loop that was closed without its ``shutdown_asyncgens`` has closed nothing of ours."""
+        for loop in list(self._kept):
+            if loop.is_closed():
+                self._kept.pop(loop, None)
+
+
+async def _keep(make: Callable[[], Connections], forget: Callable[[], object]) -> AsyncGenerator[Connections, None]:
+    """Hold connections. As a generator, because a loop that ends closes the generators that it runs, and waits."""
+    connections = make()
+    try:
+        yield connections
+    finally:
+        forget()
+        await connections.client.aclose()

@@ -1,0 +1,195 @@
+"""What a backend answers: JSON, lines of JSON, or server-sent events. All of it is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import orjson
+
+from .backend import Progress, Result
+from .errors import fields_of, reason_of
+from .retries import Failure
+
+MIB = 1024 * 1024
+
+#: Of a JSON answer, of one line and of one event. A stream may have more in all.
+MOST_BYTES = 16 * MIB
+MOST_STREAM_BYTES = 256 * MIB
+
+LINES = frozenset({"application/x-ndjson", "application/jsonl"})
+EVENTS = "text/event-stream"
+ACCEPT = ", ".join(["application/json", *sorted(LINES), EVENTS])
+
+_MEMBERS = ("progress", "result", "error")
+_EXCERPT_CHARACTERS = 500
+
+Message = Progress | Result
+
+
+async def messages(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
+    """What an answer says, as it comes: any number of ``Progress``, then one ``Result``.
+
+    Args:
+        content_type: Of the answer, as its header says.
+        chunks: The bytes of its body.
+
+    Raises:
+        Failure: It says that the work has failed, or cannot be understood.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in LINES:
+        said = _of_lines(chunks)
+    elif kind == EVENTS:
+        said = _of_events(chunks)
+    else:
+        yield Result(decoded(await whole(chunks)))
+        return
+    last: Result | None = None
+    async for message, final in said:
+        if final:
+            yield message
+            return
+        if isinstance(message, Progress):
+            yield message
+        else:
+            last = message
+    if last is None:
+        raise Failure("garbled", told="The stream has ended without a result.")
+    yield last
+
+
+async def whole(chunks: AsyncIterator[bytes], most: int = MOST_BYTES) -> bytes:
+    """All bytes of a body.
+
+    Args:
+        chunks: The body.
+        most: How many it may have.
+
+    Raises:
+        Failure: There are more.
+    """
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > most:
+            raise Failure("garbled", told=f"The answer has more than {most} bytes.")
+    return bytes(body)
+
+
+def decoded(text: bytes) -> Any:
+    """The value of a JSON text; None for an empty one.
+
+    Raises:
+        Failure: It is no JSON.
+    """
+    try:
+        return orjson.loads(text) if text.strip() else None
+    except orjson.JSONDecodeError as error:
+        raise Failure("garbled", told=f"{error}: {excerpt(text)}") from error
+
+
+def excerpt(text: bytes) -> str:
+    """The beginning of a text, for the log, in one line."""
+    return repr(text[: 4 * _EXCERPT_CHARACTERS].decode(errors="replace")[:_EXCERPT_CHARACTERS])
+
+
+async def _of_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Message, bool]]:
+    async for line in _lines(chunks):
+        if line.strip():
+            yield _said(decoded(line))
+
+
+async def _of_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Message, bool]]:
+    async for name, data in _events(chunks):
+        if name in _MEMBERS:
+            yield _said({name: decoded(data)})
+        elif name in ("", "message"):
+            yield _said(decoded(data))
+
+
+def _said(value: Any) -> tuple[Message, bool]:
+    """What a line says, and whether it ends the answer. The last of all plain values is the result.
+
+    Raises:
+        Failure: It says that the work has failed.
+    """
+    if not isinstance(value, dict) or len(value) != 1 or (name := next(iter(value))) not in _MEMBERS:
+        return Result(value), False
+    if name == "error":
+        raise _reported(value["error"])
+    return (Progress(value["progress"]), False) if name == "progress" else (Result(value["result"]), True)
+
+
+def _reported(error: Any) -> Failure:
+    """What a stream says of its failure. Its HTTP status was sent long ago; it may name another."""
+    status = error.get("status") if isinstance(error, dict) else None
+    status = status if isinstance(status, int) and 400 <= status <= 599 else None
+    fields = fields_of(error)
+    return Failure(
+        reason_of(status or (422 if fields else 500), fields),
+        status=status,
+        fields=fields,
+        told=excerpt(orjson.dumps(error)),
+    )
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:
+    """The events of a stream: their names and data. What stands behind the last empty line is none."""
+    name, data, size = "", list[bytes](), 0
+    async for line in _lines(chunks, returns=True):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if not line:
+            if data:
+                yield name, b"\n".join(data)
+            name, data, size = "", [], 0
+        elif field == b"event":
+            name = value.decode(errors="replace")
+        elif field == b"data":
+            data.append(value)
+            size += len(value) + 1
+            if size > MOST_BYTES:
+                raise _too_long()
+
+
+async def _lines(chunks: AsyncIterator[bytes], returns: bool = False) -> AsyncIterator[bytes]:
+    """The lines of a body, without their ends.
+
+    Args:
+        chunks: The body, in any pieces.
+        returns: Whether it is an event stream: a lone carriage return ends a line too, a byte order mark may stand
+            before all, and what has no end is no line.
+
+    Raises:
+        Failure: A line, or all of them, are too long.
+    """
+    rest, total, first, after_return = b"", 0, True, False
+    async for chunk in chunks:
+        total += len(chunk)
+        if after_return and chunk:
+            chunk, after_return = chunk.removeprefix(b"\n"), False
+        *lines, rest = _split(chunk, rest, returns)
+        after_return = returns and not rest and chunk.endswith(b"\r")
+        if total > MOST_STREAM_BYTES or len(rest) > MOST_BYTES:
+            raise _too_long()
+        for line in lines:
+            if len(line) > MOST_BYTES:
+                raise _too_long()
+            yield line.removeprefix(b"\xef\xbb\xbf") if first and returns else line
+            first = False
+    if rest and not returns:
+        yield rest
+
+
+def _split(chunk: bytes, rest: bytes, returns: bool) -> list[bytes]:
+    if returns:
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\n" not in chunk:
+        return [rest + chunk]
+    lines = chunk.split(b"\n")
+    return [rest + lines[0], *lines[1:]]
+
+
+def _too_long() -> Failure:
+    return Failure("garbled", told=f"A line has more than {MOST_BYTES} bytes, or all more than {MOST_STREAM_BYTES}.")
