@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from ._dash_scopes import per_app
-
 if TYPE_CHECKING:
     from .app import Flash
 
@@ -37,17 +35,16 @@ class Companion(Protocol):
 
 Join = Callable[["Flash"], Companion]
 
-_joining: list[Join] = per_app([])
+_joining: list[Join] = []
 
 
 def join_apps(join: Join) -> None:
-    """Have every app of this process that is set up from now on get a companion.
+    """Have every app of this process that is set up from now on get a companion: for rooms of Flash's, when imported.
 
     Args:
-        join: Makes it; called once for each app. One that is given again changes nothing.
+        join: Makes it; called once for each app.
     """
-    if join not in _joining:
-        _joining.append(join)
+    _joining.append(join)
 
 
 class Companions:

@@ -28,6 +28,7 @@ class Published:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._updates: dict[str, Update] = {}
+        self._kept: dict[str, bytes] = {}
 
     def put(self, store: str, value: Any, version: int) -> None:
         """Publish a value, to the tabs of this process. On the loop that serves the app, or before there is one.
@@ -41,11 +42,20 @@ class Published:
         if self._live.has_loop:
             self._live.sending.send(None, [update])
 
+    def keep(self, store: str, value: Any) -> None:
+        """Have a layout hold a value from now on, which tabs get by another way.
+
+        Args:
+            store: The id of its hidden store.
+            value: What JSON can hold.
+        """
+        self._updates.pop(store, None)
+        self._kept[store] = dumps(value)
+
     def components(self) -> list[Any]:
         """The stores, for a layout."""
-        return [
-            dcc.Store(id=store, data=orjson.loads(update.values["data"])) for store, update in self._updates.items()
-        ]
+        published = {store: update.values["data"] for store, update in self._updates.items()}
+        return [dcc.Store(id=store, data=orjson.loads(value)) for store, value in (self._kept | published).items()]
 
     def arrived(self, client: Client) -> None:
         """Send a tab all values. Its page shows those that are not the ones of its layout."""
