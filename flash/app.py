@@ -234,6 +234,15 @@ class Flash(LiveApp):
             options["ssl_context"] = options.pop("certfile"), options.pop("keyfile")
         super().run(*args, **options)
 
+    def refuse_workers(self, count: int) -> None:
+        """Object, before anything is set up, to being served by so many processes.
+
+        Raises:
+            SeveralProcesses: They would have to share what each would have in its memory.
+        """
+        self.flash_shared.refuse_workers(count)
+        self.flash_companions.refuse_workers(count)
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI connection, so that ``hypercorn module:app`` and its kind can be given the app itself."""
         await self.server(scope, receive, send)

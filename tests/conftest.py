@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
+
+
+@pytest.fixture(autouse=True)
+def sources_of_one_test() -> Iterator[None]:
+    """Sources are declared in a registry of the process, and every app that is served runs them."""
+    yield
+    declare = sys.modules.get("flash.data.declare")
+    if declare is not None:
+        declare._sources.clear()
+        declare._store.clear()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..exceptions import ConfigurationError
 from ..storage import SeveralProcesses
@@ -22,10 +22,6 @@ from .serving import Backend, Server, server_for
 from .settings import Settings, read_settings
 from .signals import ending_on_signals
 from .workers import Workers
-
-if TYPE_CHECKING:
-    from ..shared.shared import Shared
-
 
 logger = logging.getLogger("flash")
 
@@ -43,9 +39,12 @@ class Application(Protocol):
     def routes_silenced(self) -> bool:
         """Whether the dev tools keep requests out of the log."""
 
-    @property
-    def flash_shared(self) -> Shared:
-        """Knows whether several processes can serve the app."""
+    def refuse_workers(self, count: int) -> None:
+        """Object to being served by so many processes.
+
+        Raises:
+            SeveralProcesses: What they should share is in the memory of each.
+        """
 
 
 def serve(dash_app: Application, host: str, port: int, debug: bool, **options: Any) -> None:
@@ -78,8 +77,7 @@ def serve(dash_app: Application, host: str, port: int, debug: bool, **options: A
         sys.exit(Reloader(settings).run())
     make_server = functools.partial(server_for, dash_app.server, settings.config, dash_app.backend)
     try:
-        dash_app.flash_shared.refuse_workers(settings.workers)
-        dash_app.flash_companions.refuse_workers(settings.workers)
+        dash_app.refuse_workers(settings.workers)
         with _pid_file(settings):
             if settings.workers > 1:
                 _serve_by_workers(make_server, settings, dash_app.backend)
