@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextvars import Context
+from contextvars import Context, ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -289,20 +289,22 @@ def _without_request(declaration: Declaration) -> Declaration:
     async def await_(*args: Any, **kwargs: Any) -> Any:
         try:
             return await func(*args, **kwargs)
-        except RuntimeError as error:
+        except (RuntimeError, LookupError) as error:
             raise (_Personal() if _needs_request(error) else error) from error.__cause__
 
     @functools.wraps(func)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return func(*args, **kwargs)
-        except RuntimeError as error:
+        except (RuntimeError, LookupError) as error:
             raise (_Personal() if _needs_request(error) else error) from error.__cause__
 
     return replace(declaration, func=await_ if declaration.is_async else call)
 
 
-def _needs_request(error: RuntimeError) -> bool:
-    """Whether code has asked Quart or Flask for the request, which a shared run has not."""
+def _needs_request(error: RuntimeError | LookupError) -> bool:
+    """Whether code has asked for the request, or for a context variable of a guard's: a shared run has neither."""
+    if isinstance(error, LookupError):
+        return bool(error.args) and isinstance(error.args[0], ContextVar)
     text = str(error)
     return "Not within a request context" in text or "outside of request context" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ async def post(client: Any, request: dict[str, Any], **options: Any) -> Any:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -193,6 +194,28 @@ def test_a_function_that_reads_the_request_runs_for_each(plain: bool) -> None:
             for _ in range(2):
                 assert (await post(client, request))[name]["children"] == "Ann"
                 assert (await post(stranger, request))[name]["children"] == "nobody"
+
+    run(scenario())
+
+
+def test_a_function_that_reads_a_context_variable_of_a_guard_runs_for_each() -> None:
+    who: ContextVar[str] = ContextVar("who")
+
+    async def scenario() -> None:
+        app = app_on(Numbers())
+
+        @app.server.before_request
+        async def guard() -> None:
+            who.set(quart.request.cookies.get("who", "nobody"))
+
+        @app.callback(*INPUTS)
+        def draw(data: Version, region: str) -> str:
+            return who.get()
+
+        async with serving(app) as client:
+            client.set_cookie("localhost", "who", "Ann")
+            assert (await post(client, asked()))["out"]["children"] == "Ann"
+            assert (await post(app.server.test_client(), asked()))["out"]["children"] == "nobody"
 
     run(scenario())
 
