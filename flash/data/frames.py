@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
+import contextlib
+import importlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -63,17 +64,31 @@ _CLASSES = {
 
 
 def _from_pandas(arrow: Any, frame: Any) -> Any:
+    _check_attributes(frame)
     try:
-        # Attributes that JSON cannot hold are only warned of.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return arrow.Table.from_pandas(frame)
-    except (arrow.ArrowException, TypeError, ValueError, UserWarning) as error:
-        raise _refused(error) from None
+        if frame.columns.nlevels == 1 and frame.columns.inferred_type.startswith("mixed"):
+            raise TypeError("its column names are of several types: write frame.columns = frame.columns.map(str)")
+        table = arrow.Table.from_pandas(frame)
+        _check_labels(frame, table)
+    except (arrow.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        # Arrow's text names the column.
+        reason = " ".join(str(each).rstrip(".") + "." for each in error.args)
+        raise SnapshotValueError(f"The frame cannot be kept in Arrow's format: {reason}") from None
+    return table
 
 
-def _refused(error: Exception) -> SnapshotValueError:
-    return SnapshotValueError(f"The frame cannot be kept in Arrow's format: {' '.join(map(str, error.args))}.")
+def _check_attributes(frame: Any) -> None:
+    try:
+        json.dumps(frame.attrs)
+    except (TypeError, ValueError) as error:
+        raise SnapshotValueError(f"The frame's attrs cannot be kept: {error}. Write frame.attrs = {{}}.") from None
+
+
+def _check_labels(frame: Any, table: Any) -> None:
+    """What Arrow's format of pandas has no place for is known by reading no rows at all."""
+    columns = table.slice(0, 0).to_pandas().columns
+    if not columns.equals(frame.columns) or columns.names != frame.columns.names:
+        raise TypeError("its labels would come back as others: write frame.columns = frame.columns.map(str)")
 
 
 def _from_series(arrow: Any, series: Any) -> Any:
@@ -96,7 +111,22 @@ def _to_polars(table: Any) -> Any:
 
 
 def _canonical(table: Any, arrow: Any) -> Any:
+    """The table in one piece, and zeros where nothing is: equal tables have equal bytes, whatever they were made of."""
+    table = table.combine_chunks()
+    rows = arrow.compute.indices_nonzero(arrow.repeat(True, table.num_rows))
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if column.null_count or not _is_all_values(field.type, arrow):
+            wanted = arrow.compute.if_else(column.is_valid(), rows, None)
+            # Arrow cannot take rows of each of its types; what is left as it is may seem to have changed.
+            with contextlib.suppress(arrow.ArrowNotImplementedError):
+                table = table.set_column(place, field, column.take(wanted))
     return table.combine_chunks()
+
+
+def _is_all_values(of: Any, arrow: Any) -> bool:
+    """Whether a column of a type is values of one size side by side, and nothing else that may differ."""
+    return bool(arrow.types.is_primitive(of) and not arrow.types.is_boolean(of))
 
 
 def _written(table: Any, arrow: Any) -> bytes:
@@ -124,8 +154,9 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
 
 def _require(name: str) -> Any:
     try:
-        __import__("pyarrow.ipc" if name == "pyarrow" else name)
+        if name == "pyarrow":
+            importlib.import_module("pyarrow.compute")
+        return importlib.import_module(name)
     except ImportError as error:
         install = 'pip install "dash-flash[data]"' if name == "pyarrow" else f"pip install {name}"
         raise ImportError(f"A snapshot that holds a frame needs {name}: {install}") from error
-    return sys.modules[name]
