@@ -1,0 +1,119 @@
+"""Asking the process that leads for a run, from any process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..storage import SharedStorageError, Storage
+from .failures import SourceError
+from .ledger import NEWS_TTL
+from .snapshot import Failure
+from .source import Source
+
+#: How often a request is repeated, in seconds: the process that leads may be another one now.
+ASKS_AGAIN = 3.0
+#: After so many seconds in which no process that leads has answered, it is given up.
+SILENCE_SECONDS = 30.0
+#: So many answers are remembered, to be given again.
+_REMEMBERED = 1000
+
+
+@dataclass(slots=True)
+class _Ask:
+    answer: asyncio.Future[dict[str, Any]]
+    heard: float = field(default_factory=time.monotonic)
+
+
+class Asks:
+    """The requests of this process, and, while it leads, its answers to those of all.
+
+    Args:
+        storage: Where requests and answers are written.
+        topic: Under which name.
+        run: Runs a source, in the process that leads; None: this one does not lead.
+    """
+
+    def __init__(
+        self, storage: Storage, topic: str, run: Callable[[str], Awaitable[tuple[int, Failure | None]]]
+    ) -> None:
+        self._storage = storage
+        self._topic = topic
+        self._run = run
+        self._asked: dict[str, _Ask] = {}
+        self._answering: dict[str, asyncio.Task[None]] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
+        self.leads: Callable[[], bool] = lambda: False
+
+    async def ask(self, source: Source) -> int:
+        """Have a source run, and give the version that is the newest then.
+
+        Raises:
+            SourceError: The run has failed, or nobody answers.
+        """
+        number = secrets.token_hex(8)
+        asked = self._asked[number] = _Ask(asyncio.get_running_loop().create_future())
+        try:
+            while not asked.answer.done():
+                if time.monotonic() - asked.heard > SILENCE_SECONDS:
+                    raise SourceError("No process runs the sources now; try again later.")
+                await self._publish({"refresh": source.name, "id": number})
+                await asyncio.wait({asked.answer}, timeout=ASKS_AGAIN)
+        except SharedStorageError as error:
+            raise SourceError("The processes cannot reach each other now; try again later.") from error
+        finally:
+            del self._asked[number]
+        answer = asked.answer.result()
+        if answer["reason"] is not None:
+            raise SourceError(answer["reason"])
+        return int(answer["version"])
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take a request or an answer."""
+        number = message.get("id", "")
+        if "refresh" in message:
+            if self.leads() and number not in self._answering:
+                task = asyncio.create_task(self._answer(message["refresh"], number), name="flash-data-answer")
+                self._answering[number] = task
+                task.add_done_callback(lambda _: self._answering.pop(number, None))
+        elif (asked := self._asked.get(number)) is not None:
+            asked.heard = time.monotonic()
+            if "version" in message and not asked.answer.done():
+                asked.answer.set_result(message)
+
+    async def close(self) -> None:
+        """Answer nothing more; who waits here is told that the program ends."""
+        for asked in self._asked.values():
+            if not asked.answer.done():
+                asked.answer.set_result({"reason": "The program ends.", "version": 0})
+        while tasks := {task for task in self._answering.values() if not task.done()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.1)
+
+    async def _answer(self, source: str, number: str) -> None:
+        with contextlib.suppress(SharedStorageError):
+            if number not in self._answers:
+                await self._publish({"accepted": source, "id": number})
+                self._remember(number, await self._outcome(source, number))
+            await self._publish(self._answers[number])
+
+    async def _outcome(self, source: str, number: str) -> dict[str, Any]:
+        try:
+            version, failure = await self._run(source)
+        except SourceError as error:
+            return {"id": number, "version": 0, "reason": str(error)}
+        return {"id": number, "version": version, "reason": None if failure is None else failure.reason}
+
+    def _remember(self, number: str, answer: dict[str, Any]) -> None:
+        self._answers[number] = answer
+        if len(self._answers) > _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+
+    async def _publish(self, message: dict[str, Any]) -> None:
+        await self._storage.apublish(self._topic, message, NEWS_TTL)

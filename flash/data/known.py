@@ -1,0 +1,100 @@
+"""How a source fares, as it is kept in the store and travels between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from .snapshot import Failure, Snapshot, Status
+from .stores.base import Record
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is kept of a source beside its snapshots.
+
+    Attributes:
+        count: Grows with every change of the state, so that processes keep the newest.
+        version: Of the newest snapshot.
+        at: When that was read, or confirmed to be unchanged.
+        checked: When it was last tried.
+        error: Why the last try failed.
+        running: Whether it runs now.
+        next: When it runs next.
+        tick: The last tick that has been dealt with.
+        began: The tick whose run has begun; later than ``tick`` while it runs, or when its process has died.
+        tries: How many processes have begun the run of that tick.
+        inputs: The versions of its upstream sources that it was last made from, or tried with.
+        roots: The versions of the scheduled sources that its newest snapshot goes back to.
+    """
+
+    count: int = 0
+    version: int = 0
+    at: datetime | None = None
+    checked: datetime | None = None
+    error: Failure | None = None
+    running: bool = False
+    next: datetime | None = None
+    tick: datetime | None = None
+    began: datetime | None = None
+    tries: int = 0
+    inputs: dict[str, int] = {}
+    roots: dict[str, int] = {}
+
+    def but(self, **changes: Any) -> State:
+        """The state after some changes, and with the next count."""
+        return msgspec.structs.replace(self, **{"count": self.count + 1, **changes})
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the run of a tick was begun and never ended."""
+        return self.began is not None and (self.tick is None or self.began > self.tick)
+
+
+def to_json(state: State) -> dict[str, Any]:
+    """What JSON can hold."""
+    kept: dict[str, Any] = msgspec.to_builtins(state)
+    return kept
+
+
+def from_json(kept: dict[str, Any] | None) -> State:
+    """The state that :func:`to_json` made; an empty one of nothing, or of what an other release has written."""
+    try:
+        return State() if kept is None else msgspec.convert(kept, State)
+    except msgspec.ValidationError:
+        return State()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process knows of a source. Replaced as a whole, so that every thread reads it as it was at one time."""
+
+    record: Record | None = None
+    state: State = State()
+
+    @property
+    def version(self) -> int:
+        """The newest version whose data this process has."""
+        return self.record.version if self.record is not None else 0
+
+    def snapshot(self, source: str, stale_after: float | None) -> Snapshot:
+        """A snapshot of the newest version, with a value of its own."""
+        if self.record is None:
+            return Snapshot(source, error=self.state.error, stale_after=stale_after)
+        at = self.state.at if self.state.version == self.version else None
+        return Snapshot(
+            source, self.version, at or read_at(self.record), self.state.error, stale_after, _record=self.record
+        )
+
+    def status(self, stale_after: float | None) -> Status:
+        """How the source fares."""
+        state = self.state
+        at = self.snapshot("", None).at
+        return Status(self.version, at, state.checked, state.error, state.running, state.next, stale_after)
+
+
+def read_at(record: Record) -> datetime:
+    """When a snapshot was read."""
+    return datetime.fromtimestamp(record.at, UTC)

@@ -1,0 +1,203 @@
+"""The runs of one source, in the process that leads."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from .chain import Made
+from .clock import Clock
+from .failures import RunFailed, StillRunning
+from .leader import LeaseLost
+from .ledger import Ledger
+from .runs import Runs
+from .snapshot import Failure
+from .source import Source
+from .stores.base import Record
+
+logger = logging.getLogger("flash")
+
+#: A tick that comes later than this was missed: ``missed=`` says what happens. In seconds.
+LATE_SECONDS = 30.0
+#: The pauses before a failed run is tried again: the first, and the longest, in seconds.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+#: So many ticks wait with ``overlap="queue"``, and so many runs go on at once with ``"parallel"``.
+MOST_QUEUED = 100
+MOST_PARALLEL = 10
+#: So many processes may die in the run of one tick; then it is given up.
+MOST_TRIES = 3
+
+_numbers = itertools.count(1)
+
+
+class Inputs:
+    """What a run is made of: versions of the upstream sources, and their data, in order."""
+
+    def __init__(self, made: Sequence[Made] = (), records: Sequence[Record] = ()) -> None:
+        self.made = made
+        self.records = records
+
+
+class Lane:
+    """Runs one source: when it is time, again when it fails, and beside or after older runs as ``overlap`` says.
+
+    Args:
+        source: The source.
+        runs: Calls its function.
+        ledger: Takes what it gives.
+        clock: What time it is.
+        next_tick: When it runs next.
+        done: Called after each run.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        runs: Runs,
+        ledger: Ledger,
+        clock: Clock,
+        next_tick: Callable[[Source], datetime | None],
+        done: Callable[[], None],
+    ) -> None:
+        self.source = source
+        self._runs = runs
+        self._ledger = ledger
+        self._clock = clock
+        self._next_tick = next_tick
+        self._done = done
+        self._tasks: set[asyncio.Task[Failure | None]] = set()
+        self._queued: deque[datetime] = deque()
+        #: The newest tick that is dealt with when the runs of now have ended.
+        self._dealt: datetime | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a run goes on here."""
+        return bool(self._tasks)
+
+    def tick(self, ticks: Sequence[datetime]) -> None:
+        """Its time has come, perhaps several times, the oldest first."""
+        missed, now = self.source.settings.missed, self._clock.now()
+        in_time = now - ticks[-1] <= timedelta(seconds=LATE_SECONDS)
+        if missed == "all":
+            self._queued.extend(ticks)
+            self._next_queued()
+        elif missed == "run_once" or in_time:
+            self._due(ticks[-1])
+        else:
+            logger.info("The source %r has missed %d ticks, which are skipped.", self.source.name, len(ticks))
+            self._begin(self._skip(ticks[-1]))
+
+    def run(self, inputs: Inputs | None = None, tick: datetime | None = None) -> asyncio.Task[Failure | None]:
+        """Run it now, unless it runs already: then give that run.
+
+        Args:
+            inputs: What it is made of.
+            tick: The tick that is dealt with thereby.
+        """
+        if self._tasks and self.source.settings.overlap != "parallel":
+            return next(iter(self._tasks))
+        return self._begin(self._run(inputs or Inputs(), tick))
+
+    async def close(self) -> None:
+        """End its runs here. What they were to do is left to the next process that leads."""
+        self._queued.clear()
+        while tasks := {task for task in self._tasks if not task.done()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.1)
+
+    def _due(self, tick: datetime) -> None:
+        overlap = self.source.settings.overlap
+        if overlap == "queue":
+            self._queued.append(tick)
+            self._next_queued()
+        elif not self._tasks or (overlap == "parallel" and len(self._tasks) < MOST_PARALLEL):
+            self._begin(self._run(Inputs(), tick))
+        else:
+            logger.info("The source %r still runs: a tick is skipped.", self.source.name)
+            self._dealt = tick
+
+    def _next_queued(self) -> None:
+        while len(self._queued) > MOST_QUEUED and self.source.settings.missed != "all":
+            self._queued.popleft()
+            logger.warning("The source %r is slower than its ticks: one that waited is dropped.", self.source.name)
+        if self._queued and not self._tasks:
+            self._begin(self._run(Inputs(), self._queued.popleft()))
+
+    def _begin(self, run: object) -> asyncio.Task[Failure | None]:
+        task: asyncio.Task[Failure | None] = asyncio.create_task(run, name=f"flash-data-{self.source.name}")  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[Failure | None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, LeaseLost):
+            logger.error("A run of the source %r has broken off.", self.source.name, exc_info=error)
+        self._next_queued()
+        self._done()
+
+    async def _skip(self, tick: datetime) -> None:
+        await self._ledger.change(self.source, tick=tick, next=self._next_tick(self.source))
+
+    async def _run(self, inputs: Inputs, tick: datetime | None) -> Failure | None:
+        source, number = self.source, next(_numbers)
+        if tick is not None:
+            self._dealt = max(tick, self._dealt or tick)
+            state = source.known.state
+            tries = state.tries + 1 if state.began == tick else 1
+            await self._ledger.change(source, began=tick, tries=tries)
+            if tries > MOST_TRIES:
+                return await self._give_up(tick)
+            if source.settings.jitter:
+                await self._clock.sleep(random.uniform(0, source.settings.jitter))
+        try:
+            await self._ledger.change(source, running=True, next=self._next_tick(source))
+            return await self._attempts(inputs, number)
+        finally:
+            await self._finish(tick)
+
+    async def _finish(self, tick: datetime | None) -> None:
+        """Note that a run has ended, unless it was broken off."""
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            return
+        alone = len(self._tasks) == 1
+        changes = {"running": not alone, "next": self._next_tick(self.source)}
+        if tick is not None:
+            last = self.source.known.state.tick
+            changes["tick"] = max(each for each in (last, tick, self._dealt if alone else None) if each is not None)
+        await self._ledger.change(self.source, **changes)
+
+    async def _attempts(self, inputs: Inputs, number: int) -> Failure | None:
+        for attempt in range(1 + self.source.settings.retry):
+            if attempt:
+                await self._clock.sleep(min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE))
+            if attempt and self._runs.overruns(self.source) and self.source.settings.overlap != "parallel":
+                break
+            try:
+                encoded = await self._runs.run(self.source, inputs.records)
+                await self._ledger.keep(self.source, number, encoded, inputs.made)
+                return None
+            except LeaseLost:
+                raise
+            except Exception as error:
+                await self._ledger.fail(self.source, error, inputs.made)
+                if isinstance(error, StillRunning):
+                    break
+        return self.source.known.state.error
+
+    async def _give_up(self, tick: datetime) -> Failure | None:
+        error = RunFailed(f"Its run has ended its process {MOST_TRIES} times; it is tried again at the next tick.")
+        await self._ledger.fail(self.source, error, [])
+        await self._ledger.change(self.source, tick=tick, next=self._next_tick(self.source))
+        return self.source.known.state.error

@@ -1,0 +1,151 @@
+"""What the process that leads writes down, and tells all others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ..storage import SharedStorageError, Storage
+from .chain import Made, roots_of
+from .clock import Clock
+from .codec import Encoded
+from .failures import RunFailed, failure_of
+from .following import Following
+from .known import State, to_json
+from .source import Source
+from .stores.base import Record, SnapshotStore, SnapshotStoreError
+
+logger = logging.getLogger("flash")
+
+#: The topic is forgotten when for so many seconds nobody has written to it, or waited for its messages.
+NEWS_TTL = 600.0
+#: So many news are kept for processes that are a little behind; the others read the store.
+_KEPT_NEWS = 1000
+
+
+class Ledger:
+    """Writes snapshots and states into the store and tells the news. It writes nothing unless this process leads.
+
+    Args:
+        storage: Where the news are.
+        store: Where snapshots and states are kept.
+        topic: The news' name.
+        following: What this process knows.
+        confirm: Makes sure that this process leads, or raises.
+        clock: What time it is.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        store: SnapshotStore,
+        topic: str,
+        following: Following,
+        confirm: Callable[[], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        self._storage = storage
+        self._store = store
+        self._topic = topic
+        self._following = following
+        self._confirm = confirm
+        self._clock = clock
+        self._writing: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        #: The run that gave the newest data of a source: what an older one gives later is dropped.
+        self._newest_run: dict[str, int] = {}
+        #: Sources whose state could not be written or told.
+        self._unwritten: set[str] = set()
+
+    async def take_over(self, source: Source) -> None:
+        """Begin with what the store has, or, when it has lost it, with what this process knows.
+
+        Raises:
+            SharedStorageError: It cannot be read or written.
+            SnapshotStoreError: The same.
+        """
+        await self._following.read(source)
+        known, record = source.known, await self._store.newest(source.name)
+        if known.record is not None and (record is None or record.version < known.version):
+            logger.warning("The store has lost the snapshots of %r; its newest one is written again.", source.name)
+            await self._confirm()
+            await self._store.put(source.name, known.record, source.settings.keep)
+
+    async def keep(self, source: Source, run: int, encoded: Encoded, inputs: Sequence[Made]) -> None:
+        """Keep what a run gave: a new version if it is different, else only that it was confirmed.
+
+        Args:
+            source: The source.
+            run: The run's number: what an older run gives after a newer one is dropped.
+            encoded: The data.
+            inputs: What they were made of.
+
+        Raises:
+            LeaseLost: This process does not lead: nothing was written.
+            RunFailed: The store could not keep them.
+        """
+        async with self._writing[source.name]:
+            await self._confirm()
+            if run < self._newest_run.get(source.name, 0):
+                return
+            now, record = self._clock.now(), source.known.record
+            version = source.version
+            if record is None or record.digest != encoded.digest:
+                version += 1
+                record = Record(
+                    version, now.timestamp(), encoded.kind, encoded.data, encoded.digest, _versions(source, inputs)
+                )
+                await self._put(source, record)
+            self._newest_run[source.name] = run
+            roots = roots_of(inputs) if source.after else {source.name: version}
+            changes = {"at": now, "checked": now, "error": None, "inputs": _versions(source, inputs), "roots": roots}
+            await self.change(source, record, version=version, **changes)
+
+    async def confirm_unchanged(self, source: Source, inputs: Sequence[Made]) -> None:
+        """Note that what a source was made of has been read again, and is the same."""
+        now = self._clock.now()
+        await self.change(source, at=now, checked=now, roots=roots_of(inputs))
+
+    async def fail(self, source: Source, error: BaseException, inputs: Sequence[Made]) -> None:
+        """Log and note that a run has failed. What was kept stays."""
+        now = self._clock.now()
+        failure = failure_of(source.name, error, now)
+        await self.change(source, checked=now, error=failure, inputs=_versions(source, inputs))
+
+    async def change(self, source: Source, record: Record | None = None, **changes: Any) -> None:
+        """Change a source's state, here and everywhere. An outage is no error: it is written when it is over."""
+        self._following.take(source, record, source.known.state.but(**changes))
+        self._unwritten.add(source.name)
+        await self.write(source)
+
+    async def write(self, source: Source) -> None:
+        """Write and tell the state of a source, if that is still to be done."""
+        if source.name not in self._unwritten:
+            return
+        state = source.known.state
+        try:
+            await self._write(source, state)
+        except (SharedStorageError, SnapshotStoreError) as error:
+            logger.warning("The state of the source %r could not be written; it is tried again: %s", source.name, error)
+        else:
+            if source.known.state is state:
+                self._unwritten.discard(source.name)
+
+    async def _write(self, source: Source, state: State) -> None:
+        await self._store.set_state(source.name, to_json(state))
+        message = {"source": source.name, "state": to_json(state)}
+        seq = await self._storage.apublish(self._topic, message, NEWS_TTL)
+        if seq % _KEPT_NEWS == 0:
+            await self._storage.atrim(self._topic, seq - _KEPT_NEWS)
+
+    async def _put(self, source: Source, record: Record) -> None:
+        try:
+            await self._store.put(source.name, record, source.settings.keep)
+        except Exception as error:
+            raise RunFailed("The new version could not be stored.") from error
+
+
+def _versions(source: Source, inputs: Sequence[Made]) -> dict[str, int]:
+    return {upstream.name: made.version for upstream, made in zip(source.after, inputs, strict=True)}

@@ -1,0 +1,147 @@
+"""Calling the functions of sources: in threads, on the loop, or in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..functions import is_async
+from ..pool import Pool, ended_program
+from .clock import Clock
+from .codec import Encoded, decode, encode
+from .failures import RunFailed, StillRunning
+from .processes import Processes
+from .source import Source
+from .stores.base import Record
+from .values import SnapshotValueError
+
+#: How long cancelled functions may take to end when all is closed, in seconds.
+_ENDING_SECONDS = 2.0
+
+
+class Runs:
+    """Runs sources, and ends runs that take too long.
+
+    A process is killed. What is asynchronous is cancelled. A thread cannot be ended: it has overrun, what it returns is
+    dropped, and the source is not run beside it, unless its ``overlap`` is ``"parallel"``.
+
+    Args:
+        pool: The threads.
+        clock: Says how long a run takes.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._processes = Processes(pool)
+        self._overrun: dict[str, set[asyncio.Task[Encoded]]] = defaultdict(set)
+
+    def overruns(self, source: Source) -> bool:
+        """Whether an older run goes on, which nothing can end."""
+        return bool(self._overrun[source.name])
+
+    async def run(self, source: Source, inputs: Sequence[Record]) -> Encoded:
+        """Call a source's function and encode what it returns.
+
+        Args:
+            source: The source.
+            inputs: Of its upstream sources, in order.
+
+        Raises:
+            RunFailed: It took too long, its process has ended, or its result cannot be kept.
+            Exception: What the function raised.
+        """
+        if self.overruns(source) and source.settings.overlap != "parallel":
+            raise StillRunning("An earlier run took too long and cannot be ended; it still runs.")
+        work = asyncio.create_task(self._work(source, inputs), name=f"flash-data-run-{source.name}")
+        try:
+            await self._wait(work, source.settings.timeout)
+        finally:
+            if not work.done():
+                self._leave(source, work)
+        if not work.done():
+            raise RunFailed(f"The run took longer than {source.settings.timeout:g} s.")
+        if work.cancelled():
+            raise RunFailed("The run was cancelled.")
+        return work.result()
+
+    async def close(self) -> None:
+        """End all that runs. A function in a thread ends by itself, and nobody waits for it."""
+        self._processes.close()
+        left = {task for tasks in self._overrun.values() for task in tasks}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_ENDING_SECONDS)
+
+    async def _wait(self, work: asyncio.Task[Encoded], timeout: float | None) -> None:
+        if timeout is None:
+            await asyncio.wait({work})
+            return
+        limit = asyncio.create_task(self._clock.sleep(timeout), name="flash-data-timeout")
+        try:
+            await asyncio.wait({work, limit}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            limit.cancel()
+
+    def _leave(self, source: Source, work: asyncio.Task[Encoded]) -> None:
+        """Give a run up. As long as it goes on, it is remembered."""
+        overrun = self._overrun[source.name]
+        overrun.add(work)
+        work.add_done_callback(overrun.discard)
+        work.add_done_callback(_forget)
+        if source.settings.process:
+            self._processes.kill(source.name)
+        elif is_async(source.func):
+            work.cancel()
+
+    async def _work(self, source: Source, inputs: Sequence[Record]) -> Encoded:
+        if source.settings.process:
+            return await self._processes.run(source, inputs)
+        if is_async(source.func):
+            values = await self._pool.run(_values, inputs) if inputs else []
+            result = await _guarded(source.func, values)
+        else:
+            result = await self._pool.run(_call, source.func, inputs)
+            if isinstance(result, Encoded):
+                return result
+            result = await result
+        return await self._pool.run(encoded, result)
+
+
+def encoded(value: Any) -> Encoded:
+    """The bytes of what a source's function returned.
+
+    Raises:
+        RunFailed: It cannot be kept. The log says why.
+    """
+    try:
+        return encode(value)
+    except SnapshotValueError as error:
+        raise RunFailed("What the run gave cannot be kept.") from error
+
+
+def _values(inputs: Sequence[Record]) -> list[Any]:
+    return [decode(each.kind, each.data) for each in inputs]
+
+
+def _call(func: Callable[..., Any], inputs: Sequence[Record]) -> Any:
+    """In one visit to a thread: decode, call, encode. What has to be awaited comes back as it is."""
+    result = func(*_values(inputs))
+    return result if inspect.isawaitable(result) else encoded(result)
+
+
+async def _guarded(func: Callable[..., Any], values: list[Any]) -> Any:
+    try:
+        return await func(*values)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise ended_program(error) from error
+
+
+def _forget(work: asyncio.Task[Encoded]) -> None:
+    """Take what nobody waits for any more."""
+    if not work.cancelled():
+        work.exception()

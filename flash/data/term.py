@@ -1,0 +1,175 @@
+"""A time in which this process leads: it runs the sources."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from .chain import Made, consistent, roots_of
+from .clock import Clock
+from .failures import SourceError
+from .lane import Inputs, Lane
+from .ledger import Ledger
+from .runs import Runs
+from .schedule import Schedule
+from .snapshot import Failure
+from .source import Source
+from .stores.base import SnapshotStore
+
+logger = logging.getLogger("flash")
+
+#: So many versions of a source are remembered for those that follow it and others.
+_REMEMBERED = 30
+
+
+class Term:
+    """Runs the sources: by their schedules, after each other, and when it is asked.
+
+    Args:
+        sources: All of them, each after those that it follows.
+        runs: Calls their functions.
+        ledger: Takes what they give.
+        store: Where older versions are read.
+        clock: What time it is.
+    """
+
+    def __init__(self, sources: Sequence[Source], runs: Runs, ledger: Ledger, store: SnapshotStore, clock: Clock):
+        self._sources = {each.name: each for each in sources}
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self._schedule = Schedule(clock, lambda name, ticks: self._lanes[name].tick(ticks))
+        self._changed = asyncio.Event()
+        self._lanes = {
+            each.name: Lane(each, runs, ledger, clock, self._next_tick, self._changed.set) for each in sources
+        }
+        self._made: dict[str, deque[Made]] = {each.name: deque(maxlen=_REMEMBERED) for each in sources}
+        #: Those that follow others and are run though nothing new is there, since their last run failed or was broken off.
+        self._due: set[str] = set()
+        self._settling: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Take over what others have left, and begin."""
+        for source in self._sources.values():
+            await self._ledger.take_over(source)
+        for source in self._sources.values():
+            self._remember(source)
+            if source.settings.trigger is not None:
+                await self._begin_scheduled(source)
+            else:
+                if source.known.state.error is not None:
+                    self._due.add(source.name)
+                await self._ledger.change(source, running=False)
+        self._schedule.start()
+        self._settling = asyncio.create_task(self._settle_on(), name="flash-data-chain")
+        self._changed.set()
+
+    async def end(self) -> None:
+        """Run nothing more here."""
+        self._schedule.stop()
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            settling.cancel()
+            await asyncio.wait({settling})
+        for lane in self._lanes.values():
+            await lane.close()
+
+    async def renewed(self) -> None:
+        """Write what could not be written before."""
+        for source in self._sources.values():
+            await self._ledger.write(source)
+
+    async def refresh(self, source: Source) -> Failure | None:
+        """Run a source now, or wait for the run that goes on.
+
+        Raises:
+            SourceError: What it follows has no version yet.
+        """
+        inputs = await self._inputs(source)
+        if inputs is None:
+            names = " and ".join(repr(each.name) for each in source.after)
+            raise SourceError(f"{source.name!r} cannot run before {names} have been read.")
+        return await asyncio.shield(self._lanes[source.name].run(inputs))
+
+    # Schedules.
+
+    def _next_tick(self, source: Source) -> datetime | None:
+        return None if source.settings.trigger is None else self._schedule.next_of(source.name)
+
+    async def _begin_scheduled(self, source: Source) -> None:
+        state, settings, now = source.known.state, source.settings, self._clock.now()
+        assert settings.trigger is not None
+        broken_off = state.began if state.was_interrupted else None
+        last = broken_off or state.tick or now
+        self._schedule.add(source.name, settings.trigger, last)
+        first = state.tick or now if settings.on_start and not source.version else None
+        if state.tick is None and first is None and broken_off is None:
+            # From here on it has missed what it misses.
+            await self._ledger.change(source, running=False, tick=now, next=self._next_tick(source))
+        else:
+            await self._ledger.change(source, running=False, next=self._next_tick(source))
+        tick = broken_off or first
+        if tick is not None:
+            self._lanes[source.name].run(tick=tick)
+
+    # Chains.
+
+    async def _settle_on(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for source in self._sources.values():
+                try:
+                    await self._settle(source)
+                except Exception:
+                    logger.exception("What follows %r could not be run.", source.name)
+
+    async def _settle(self, source: Source) -> None:
+        """Run a source that follows others, if they have something new for it."""
+        if source.after and not self._lanes[source.name].is_busy:
+            made = self._newest_of(source)
+            if made is not None:
+                await self._follow(source, made)
+        self._remember(source)
+
+    async def _follow(self, source: Source, made: Sequence[Made]) -> None:
+        state = source.known.state
+        versions = {each.name: each_made.version for each, each_made in zip(source.after, made, strict=True)}
+        if versions != state.inputs or source.name in self._due:
+            inputs = await self._inputs(source)
+            if inputs is not None:
+                self._due.discard(source.name)
+                self._lanes[source.name].run(inputs)
+        elif roots_of(made) != state.roots and state.error is None:
+            await self._ledger.confirm_unchanged(source, made)
+
+    def _newest_of(self, source: Source) -> list[Made] | None:
+        return consistent([list(self._made[upstream.name]) for upstream in source.after])
+
+    async def _inputs(self, source: Source) -> Inputs | None:
+        """The newest versions of what a source follows that belong together, with their data."""
+        if not source.after:
+            return Inputs()
+        made = self._newest_of(source)
+        if made is None:
+            return None
+        records = []
+        for upstream, each in zip(source.after, made, strict=True):
+            record = self._sources[upstream.name].known.record
+            if record is None or record.version != each.version:
+                record = await self._store.get(upstream.name, each.version)
+            if record is None:
+                return None
+            records.append(record)
+        return Inputs(made, records)
+
+    def _remember(self, source: Source) -> None:
+        """Remember a source's newest version for those that follow it and others."""
+        state = self._sources[source.name].known.state
+        made = Made(source.version, state.roots if source.after else {source.name: source.version})
+        remembered = self._made[source.name]
+        if made.version and (not remembered or remembered[0] != made):
+            remembered.appendleft(made)
