@@ -22,7 +22,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 _js_dist = [
     {"relative_package_path": f"components/client/{name}.js", "namespace": _PACKAGE}
-    for name in ("live_status", "socket", "web_socket", "lazy")
+    for name in ("live_status", "socket", "web_socket", "lazy", "age", "freshness")
 ]
 _css_dist = [{"relative_package_path": "components/client/components.css", "namespace": _PACKAGE}]
 

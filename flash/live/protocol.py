@@ -7,6 +7,7 @@ sent often are put together from bytes that are encoded once for all tabs.
 from __future__ import annotations
 
 import json
+import time
 from enum import IntEnum
 from typing import Annotated, Any, Literal
 
@@ -185,6 +186,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome"):
     heartbeat: float
     renew: float
     limit: int
+    now: int = msgspec.field(default_factory=lambda: round(time.time() * 1000))
     version: int = VERSION
 
 

@@ -91,7 +91,7 @@ def test_the_files_are_served_with_fingerprints() -> None:
             index = (await (await client.get("/")).get_data()).decode()
             links = [part.split('"')[0] for part in index.split('"/_dash-component-suites/flash/')[1:]]
             assert {link.split(".")[0].rsplit("/", 1)[1] for link in links} == {
-                *("components", "lazy", "live_status", "socket", "web_socket")
+                *("age", "components", "freshness", "lazy", "live_status", "socket", "web_socket")
             }
             for link in links:
                 answer = await client.get(f"/_dash-component-suites/flash/{link}")

@@ -5,11 +5,11 @@
     /**
      * What the page may know of its connection. `window.FlashLive.connection` is one.
      *
-     * `state` is `{status, recovered, gaps, client, transport, since}`: `status` is "connecting", "connected",
+     * `state` is `{status, recovered, gaps, client, transport, since, ahead}`: `status` is "connecting", "connected",
      * "reconnecting", "offline", "signed-out" or "closed"; `recovered` is false from the time that messages were lost;
      * `gaps` counts how often the server had to begin anew;
      * `transport` is "websocket", "stream", "poll" or null; `since` is when the status has changed, in milliseconds
-     * since 1970.
+     * since 1970; `ahead` is by how many milliseconds the server's clock is ahead of the browser's, 0 before it is known.
      */
     live.State = class State {
         /**
@@ -21,7 +21,7 @@
             this.log = log;
             this.subscribers = new Set();
             this.state = {
-                status: "connecting", recovered: true, gaps: 0, client: null, transport: null, since: this._now(),
+                status: "connecting", recovered: true, gaps: 0, client: null, transport: null, since: this._now(), ahead: 0,
             };
             /** The gaps of which somebody may know who says that all is dealt with. */
             this.knownGaps = 0;

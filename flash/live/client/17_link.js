@@ -278,7 +278,8 @@
             );
             this.onwelcome(welcome);
             this.hasLeft = false;
-            this.state.change({status: "connected", client: welcome.client, transport: this.transport.name});
+            const ahead = welcome.now - this.window.Date.now();
+            this.state.change({status: "connected", client: welcome.client, transport: this.transport.name, ahead});
         }
 
         /** Notice a link over which nothing comes any more. */

@@ -47,6 +47,19 @@ test("the renderer is connected at once; what it asks waits for the link and is 
     assert.deepEqual(dash.values, [["a", {x: 1}]]);
 });
 
+test("each welcome says by how much the server's clock is ahead", async () => {
+    const parts = page();
+    const {window, clock, state} = parts;
+    assert.equal(state().ahead, 0);
+    clock.wrongBy = -3600000;
+    window.socket.open();
+    window.socket.say(welcome({now: clock.now + 5}));
+    assert.equal(state().ahead, 3600005);
+    clock.wrongBy = 0;
+    await cut(parts, {now: clock.now + 1000});
+    assert.equal(state().ahead, 0);
+});
+
 test("the carrier's request is not sent, and what is not for the server neither", async () => {
     const {window, dash} = await loaded();
     dash.port.postMessage({type: "tab_visible"});

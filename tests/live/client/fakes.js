@@ -463,7 +463,7 @@ const CONFIG = {
 function welcome(more = {}) {
     return {
         type: "welcome", version: 1, client: "c1", key: "secret", recovered: true,
-        epoch: "e", heartbeat: 25, renew: 900, limit: 1000, ...more,
+        epoch: "e", heartbeat: 25, renew: 900, limit: 1000, now: 1000000, ...more,
     };
 }
 

@@ -31,7 +31,7 @@ test("the socket opens at once, without asking first, and says hello", async () 
     });
     window.socket.say(welcome());
     assert.deepEqual({...live.connection.state, since: 0}, {
-        status: "connected", recovered: true, gaps: 0, client: "c1", transport: "websocket", since: 0,
+        status: "connected", recovered: true, gaps: 0, client: "c1", transport: "websocket", since: 0, ahead: 0,
     });
 });
 
