@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ class ConnectionsByLoop:
         loop = asyncio.get_running_loop()
         if loop not in self._kept:
             self._forget_closed()
-            keeper = _keep(self._make, lambda: self._kept.pop(loop, None))
+            keeper = _keep(self._make(), weakref.ref(self))
             self._kept[loop] = await anext(keeper), keeper
         return self._kept[loop][0]
 
@@ -87,6 +88,10 @@ class ConnectionsByLoop:
         """Close those of the running loop. The next call makes new ones."""
         if (kept := self._kept.get(asyncio.get_running_loop())) is not None:
             await kept[1].aclose()
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Those of a loop are closed."""
+        self._kept.pop(loop, None)
 
     def _make(self) -> Connections:
         import httpx2
@@ -110,14 +115,17 @@ class ConnectionsByLoop:
         """A loop that was closed without its ``shutdown_asyncgens`` has closed nothing of ours."""
         for loop in list(self._kept):
             if loop.is_closed():
-                self._kept.pop(loop, None)
+                self.forget(loop)
 
 
-async def _keep(make: Callable[[], Connections], forget: Callable[[], object]) -> AsyncGenerator[Connections, None]:
-    """Hold connections. As a generator, because a loop that ends closes the generators that it runs, and waits."""
-    connections = make()
+async def _keep(connections: Connections, by_loop: weakref.ref[ConnectionsByLoop]) -> AsyncGenerator[Connections, None]:
+    """Hold connections. As a generator, because a loop that ends closes the generators that it runs, and waits.
+
+    Who forgets the backend forgets this too, and then the loop closes it: so nothing here holds the backend.
+    """
     try:
         yield connections
     finally:
-        forget()
+        if (kept := by_loop()) is not None:
+            kept.forget(asyncio.get_running_loop())
         await connections.client.aclose()

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from dash import Input, Output, State
-
 from .. import _dash
 from ..calls import call
-from ..context import ctx
 from ..declare import declare
-from ..exceptions import CallbackValueError, ConfigurationError
+from ..exceptions import ConfigurationError
 from ..functions import is_generator
 from .backend import Backend, Progress, Task
+from .forms import Form, named_form, seed_form
 from .http import Remote, checked_timeout
 from .order import Order
-from .seed import InputReceiver
+from .shown import Shown
 
 if TYPE_CHECKING:
     from ..app import Flash
@@ -88,14 +86,14 @@ def api_callback(
         ...     return f"{a} * {b} = {data['product']}"
     """
     _refuse_options(policy, options)
-    form = _seed_form(args) if inputs is None and "state" not in options else _named_form(args, inputs, send, options)
+    form = seed_form(args) if inputs is None else named_form(args, inputs, options.pop("state", None), send)
     if inputs is None and send is not None:
         raise ConfigurationError("send= names fields, and these have names only with inputs=dict(name=Input(...)).")
     job = _Job(
         _task_of(target),
         form,
-        _Shown.of(progress, progress_default),
-        timeout and checked_timeout(timeout),
+        Shown.of(progress, progress_default),
+        None if timeout is None else checked_timeout(timeout),
         Order(policy),
     )
     register = _dash.global_register() if app is None else app.register
@@ -115,82 +113,12 @@ def api_callback(
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """How a remote callback was written.
-
-    Attributes:
-        outputs: What it says of outputs, as Dash takes it by name.
-        dependencies: Inputs and States by the names of the fields.
-        send: The names of the fields that are sent.
-        place: Where ``data`` stands among the arguments; None when all others are given by name.
-    """
-
-    outputs: dict[str, Any]
-    dependencies: dict[str, Any]
-    send: tuple[str, ...]
-    place: int | None
-
-    def arguments(self, data: Any, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of the function: those by place, and those by name."""
-        if self.place is None:
-            return [data], values
-        ordered = list(values.values())
-        ordered.insert(self.place, data)
-        return ordered, {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """Where a page shows the progress of a call.
-
-    Attributes:
-        outputs: The properties.
-        several: Whether each gets a value of its own.
-        default: What they show when the work has ended; None for what they showed last.
-    """
-
-    outputs: tuple[Any, ...] = ()
-    several: bool = False
-    default: Any = None
-
-    @classmethod
-    def of(cls, progress: Any, default: Any) -> _Shown:
-        several = isinstance(progress, (list, tuple))
-        outputs = () if progress is None else tuple(progress) if several else (progress,)
-        for output in outputs:
-            if not isinstance(output, Output) or output.has_wildcard():
-                raise ConfigurationError(f"progress takes an Output of a component, or a list of them, not {output!r}.")
-        shown = cls(outputs, several and len(outputs) > 1, default)
-        if default is not None and not shown.fits(default):
-            raise ConfigurationError(f"progress_default takes one value for each Output of progress, not {default!r}.")
-        return shown
-
-    def fits(self, value: Any) -> bool:
-        """Whether there is a value for each Output."""
-        return not self.several or (isinstance(value, (list, tuple)) and len(value) == len(self.outputs))
-
-    def show(self, value: Any) -> None:
-        """Show a value in the tab that asks.
-
-        Raises:
-            CallbackValueError: It does not fit.
-        """
-        if not self.fits(value):
-            raise CallbackValueError(
-                f"The backend reports its progress by {type(value).__name__}, and progress= has {len(self.outputs)} "
-                "Outputs. It must send a list of one value for each."
-            )
-        for output, each in zip(self.outputs, value if self.several else [value], strict=False):
-            ctx.client.set_props(output.component_id, {output.component_property: each})
-
-
-@dataclass(frozen=True, slots=True)
 class _Job:
     """What one remote callback does."""
 
     task: Task
-    form: _Form
-    shown: _Shown
+    form: Form
+    shown: Shown
     timeout: float | None
     order: Order
 
@@ -242,82 +170,3 @@ def _refuse_options(policy: Any, options: dict[str, Any]) -> None:
     for name, sentence in _NOT_TAKEN.items():
         if name in options:
             raise ConfigurationError(f"api_callback takes no {name}. {sentence}")
-
-
-def _seed_form(args: tuple[Any, ...]) -> _Form:
-    outputs, others = _parted(args)
-    receivers = [number for number, each in enumerate(others) if isinstance(each, InputReceiver)]
-    if len(receivers) != 1:
-        raise ConfigurationError(
-            f"A remote callback has one InputReceiver, and here are {len(receivers)}. Write InputReceiver('receiver') "
-            "where the answer stands among the arguments, or name the fields: inputs=dict(a=State('a', 'value'), ...)."
-        )
-    dependencies: dict[str, Any] = {}
-    for each in others:
-        if isinstance(each, InputReceiver):
-            continue
-        name = _field_name(each)
-        if name in dependencies:
-            raise ConfigurationError(
-                f"Two inputs would be sent as the field {name!r}: {dependencies[name]} and {each}. Name the fields: "
-                f"inputs=dict(first={dependencies[name]!r}, second={each!r})."
-            )
-        dependencies[name] = each
-    return _Form({"output": outputs} if outputs is not _NONE else {}, dependencies, tuple(dependencies), receivers[0])
-
-
-def _field_name(dependency: Any) -> str:
-    if not isinstance(dependency, (Input, State)):
-        raise ConfigurationError(
-            f"A remote callback takes Outputs, an InputReceiver, Inputs and States, not {dependency!r}."
-        )
-    if isinstance(dependency.component_id, dict):
-        raise ConfigurationError(
-            f"{dependency!r} has a dict as its id, which is no name of a field. Name the fields: "
-            "inputs=dict(value=Input({...}, 'value'))."
-        )
-    return str(dependency.component_id)
-
-
-def _named_form(args: tuple[Any, ...], inputs: Any, send: Any, options: dict[str, Any]) -> _Form:
-    outputs, others = _parted(args)
-    state = options.pop("state", None)
-    if others:
-        raise ConfigurationError(
-            f"With inputs= the answer is the first argument, and all Inputs and States have names. Put {others[0]!r} "
-            "into inputs=dict(name=...), or leave it out if it is an InputReceiver."
-        )
-    if not isinstance(inputs, dict) or not isinstance(state or {}, dict) or not all(map(_is_name, inputs)):
-        raise ConfigurationError(f"inputs names the fields: inputs=dict(a=State('a', 'value'), ...), not {inputs!r}.")
-    dependencies = {**inputs, **(state or {})}
-    if len(dependencies) < len(inputs) + len(state or {}) or "data" in dependencies:
-        raise ConfigurationError(
-            "Each field has a name of its own, and 'data' is the answer's. Rename those in inputs= and state=."
-        )
-    names = list(dependencies) if send is None else list(send) if not isinstance(send, str) else [send]
-    if unknown := [name for name in names if name not in dependencies]:
-        raise ConfigurationError(f"send names {unknown[0]!r}; inputs= has {', '.join(dependencies)}.")
-    return _Form({"output": outputs} if outputs is not _NONE else {}, dependencies, tuple(names), None)
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(name)
-
-
-_NONE: Any = object()
-
-
-def _parted(args: Iterable[Any]) -> tuple[Any, list[Any]]:
-    """The outputs, grouped as they were declared, and all else in one list."""
-    outputs: list[Any] = []
-    others: list[Any] = []
-    for each in args:
-        if each is None or isinstance(each, (Output, dict)):
-            outputs.append(each)
-        elif isinstance(each, (list, tuple)):
-            (outputs.append(each) if all(isinstance(one, Output) for one in each) else others.extend(each))
-        else:
-            others.append(each)
-    if not outputs:
-        return _NONE, others
-    return outputs[0] if len(outputs) == 1 else outputs, others

@@ -217,7 +217,7 @@ class _Ask:
         """The bytes of an answer as they come, until the call's time is over."""
         if response.headers.get("content-encoding", "identity") != "identity":
             raise Failure("garbled", status=response.status_code, told="The answer is compressed, and was not to be.")
-        async with aclosing(response.aiter_raw()) as chunks:
+        async with aclosing(response.aiter_bytes()) as chunks:
             while True:
                 try:
                     async with asyncio.timeout_at(self.deadline):

@@ -43,7 +43,7 @@ async def messages(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGene
     elif kind == EVENTS:
         said = _of_events(chunks)
     else:
-        yield Result(decoded(await whole(chunks)))
+        yield Result(decoded(await whole(chunks, MOST_BYTES)))
         return
     last: Result | None = None
     async for message, final in said:
@@ -59,7 +59,7 @@ async def messages(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGene
     yield last
 
 
-async def whole(chunks: AsyncIterator[bytes], most: int = MOST_BYTES) -> bytes:
+async def whole(chunks: AsyncIterator[bytes], most: int) -> bytes:
     """All bytes of a body.
 
     Args:
