@@ -106,7 +106,19 @@ def _to_series(table: Any) -> Any:
     return series.rename(None) if _UNNAMED in table.schema.metadata else series
 
 
+def _from_polars(arrow: Any, frame: Any) -> Any:
+    objects = [name for name, of in frame.schema.items() if of == _require("polars").Object]
+    if objects:
+        raise SnapshotValueError(
+            f"The column {objects[0]!r} holds Python objects, which cannot be kept. Cast it to another type."
+        )
+    return frame.to_arrow()
+
+
 def _to_polars(table: Any) -> Any:
+    # A column of polars' objects is a column of addresses in the memory of the process that made it.
+    if b"POLARS_EXTENSION_TYPE" in bytes(memoryview(table.schema.serialize())):
+        raise ValueError("It holds objects of polars.")
     return _require("polars").from_arrow(table)
 
 
@@ -139,8 +151,8 @@ def _written(table: Any, arrow: Any) -> bytes:
 _TABLES: dict[str, Callable[[Any, Any], Any]] = {
     "pandas": _from_pandas,
     "pandas-series": _from_series,
-    "polars": lambda arrow, frame: frame.to_arrow(),
-    "polars-series": lambda arrow, series: series.to_frame().to_arrow(),
+    "polars": _from_polars,
+    "polars-series": lambda arrow, series: _from_polars(arrow, series.to_frame()),
     "arrow": lambda arrow, table: table,
 }
 _VALUES: dict[str, Callable[[Any], Any]] = {

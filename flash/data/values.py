@@ -24,6 +24,7 @@ _INSTEAD = {
     "set": "sorted(value)",
     "frozenset": "sorted(value)",
     "generator": "list(value)",
+    "LazyFrame": "value.collect()",
     "Figure": "the data, and make the figure in a callback",
 }
 

@@ -205,6 +205,7 @@ _REASONS = {
     sqlite3.SQLITE_READONLY: "cannot be written: the file or its folder is read-only for this user.",
     sqlite3.SQLITE_CORRUPT: "is damaged. Stop the app, move the file away, and start it: its sources run anew.",
     sqlite3.SQLITE_NOTADB: "is no file of SQLite. Name another file, or move this one away.",
+    sqlite3.SQLITE_IOERR: "could not be read or written: its disk is full, over its quota or failing.",
     sqlite3.SQLITE_FULL: "could not grow: the disk is full.",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: is its folder there, and may this user write in it?",
     sqlite3.SQLITE_TOOBIG: "cannot hold a snapshot of more than 1 GB. Return less, or keep it in files of your own.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ import orjson
 
 from ...storage import MemoryStorage, Storage
 from .base import Record, SnapshotStore, SnapshotStoreError, kept_of
+
+logger = logging.getLogger(__name__)
 
 #: The most bytes of a snapshot that one value of the storage holds. In its JSON they are a third more.
 PART = 1 << 20
@@ -53,34 +56,35 @@ class StorageSnapshots(SnapshotStore):
 
     async def put(self, source: str, record: Record, keep: int) -> None:
         """Keep a snapshot, and drop all but the last ``keep``."""
-        known = await self._listed(source)
-        entry = _Entry.of(record)
+        known, entry = await self._listed(source), _Entry.of(record)
         listed = kept_of(entry, known, keep)
-        await self._drop(await self._storage.aget(_writing_key(source)))
-        await self._storage.aset(_writing_key(source), [entry.id, entry.parts])
+        leaving = [[each.id, each.parts] for each in (*known, entry) if each not in listed]
+        # What would be left over if this process were killed; and what another has left so.
+        unsure = [[entry.id, entry.parts], *leaving]
+        await self._drop(await self._storage.aget(_unsure_key(source), []), known)
+        await self._storage.aset(_unsure_key(source), unsure)
         await self._write(entry, record.data)
-        if await self._storage.aget(_writing_key(source)) != [entry.id, entry.parts]:
+        if await self._storage.aget(_unsure_key(source)) != unsure:
+            await self._drop(unsure, known)
             raise SnapshotStoreError(
                 f"The snapshot {record.version} of {source!r} was not kept: another process has begun to write one."
             )
         await self._storage.aset(_list_key(source), [asdict(each) for each in listed])
-        await self._storage.adelete(_writing_key(source))
-        for old in known:
-            if old not in listed:
-                await self._drop([old.id, old.parts])
+        await self._drop(leaving, listed)
+        await self._storage.adelete(_unsure_key(source))
 
     async def newest(self, source: str) -> Record | None:
         """The snapshot with the highest version."""
-        return next(iter(await self._read(source, lambda listed: listed[:1])), None)
+        return next(iter(await self.history(source, 1)), None)
 
     async def get(self, source: str, version: int) -> Record | None:
         """The snapshot with a version, if it is still kept."""
-        found = await self._read(source, lambda listed: [each for each in listed if each.version == version])
+        found = await self._read(source, lambda entry: entry.version == version, 1)
         return next(iter(found), None)
 
     async def history(self, source: str, most: int) -> list[Record]:
         """The last snapshots, the newest first."""
-        return await self._read(source, lambda listed: listed[: max(0, most)])
+        return await self._read(source, lambda entry: True, most)
 
     async def state(self, source: str) -> dict[str, Any] | None:
         """What was last set by :meth:`set_state`."""
@@ -94,15 +98,30 @@ class StorageSnapshots(SnapshotStore):
     async def _listed(self, source: str) -> list[_Entry]:
         return [_Entry(**each) for each in await self._storage.aget(_list_key(source), [])]
 
-    async def _read(self, source: str, chosen: Callable[[list[_Entry]], list[_Entry]]) -> list[Record]:
-        """The chosen snapshots of the list, all of one moment: who finds one dropped meanwhile reads the list anew."""
+    async def _read(self, source: str, is_wanted: Callable[[_Entry], bool], most: int) -> list[Record]:
+        """Some snapshots of the list as it was at one moment: who finds one dropped meanwhile reads the list anew."""
         for _ in range(TRIES):
-            entries = chosen(await self._listed(source))
-            found = [await self._record(entry) for entry in entries]
-            whole = [record for record in found if record is not None]
-            if len(whole) == len(found):
+            listed = await self._listed(source)
+            found = await self._unless_changed(source, listed, list(filter(is_wanted, listed)), most)
+            if found is not None:
+                return found
+        raise SnapshotStoreError(f"{source!r} is written faster than it can be read. Keep more of it (keep=).")
+
+    async def _unless_changed(
+        self, source: str, listed: list[_Entry], wanted: list[_Entry], most: int
+    ) -> list[Record] | None:
+        found: list[Record] = []
+        for entry in wanted:
+            if len(found) >= most:
                 break
-        return whole
+            record = await self._record(entry)
+            if record is not None:
+                found.append(record)
+            elif await self._listed(source) != listed:
+                return None
+            else:
+                logger.warning("The storage has lost the snapshot %s of %r.", entry.version, source)
+        return found
 
     async def _record(self, entry: _Entry) -> Record | None:
         parts = [await self._storage.aget(_part_key(entry.id, number)) for number in range(entry.parts)]
@@ -116,10 +135,12 @@ class StorageSnapshots(SnapshotStore):
             part = data[number * PART : (number + 1) * PART]
             await self._storage.aset(_part_key(entry.id, number), await asyncio.to_thread(_as_json, part))
 
-    async def _drop(self, written: list[Any] | None) -> None:
-        name, parts = written or ("", 0)
-        for number in range(parts):
-            await self._storage.adelete(_part_key(name, number))
+    async def _drop(self, written: list[Any], listed: Iterable[_Entry]) -> None:
+        """Forget the parts of what is in no list."""
+        needed = {entry.id for entry in listed}
+        for name, parts in written:
+            for number in range(0 if name in needed else parts):
+                await self._storage.adelete(_part_key(name, number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +167,8 @@ def _list_key(source: str) -> str:
     return f"data:snapshots:{source}"
 
 
-def _writing_key(source: str) -> str:
-    return f"data:writing:{source}"
+def _unsure_key(source: str) -> str:
+    return f"data:unsure:{source}"
 
 
 def _state_key(source: str) -> str:
