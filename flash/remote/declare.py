@@ -126,8 +126,9 @@ class _Job:
         """The streaming callback that asks the backend, and then the user's function."""
 
         @functools.wraps(func)
-        async def stream(**values: Any) -> AsyncGenerator[Any, None]:
+        async def stream(*given: Any, **named: Any) -> AsyncGenerator[Any, None]:
             ticket = self.order.ticket()
+            values = self.form.values(given, named)
             data = await self.answer(values)
             args, kwargs = self.form.arguments(data, values)
             value = await call(_dash.current_app.get().flash_pool, func, *args, **kwargs)

@@ -18,15 +18,21 @@ class Form:
 
     Attributes:
         outputs: What it says of outputs, as Dash takes it by name.
-        dependencies: Inputs and States by the names of the fields.
+        dependencies: Inputs and States, as Dash takes them: by name, or in their order.
+        names: Of the fields, in their order.
         send: The names of the fields that are sent.
         place: Where ``data`` stands among the arguments; None when all others are given by name.
     """
 
     outputs: dict[str, Any]
-    dependencies: dict[str, Any]
+    dependencies: dict[str, Any] | list[Any]
+    names: tuple[str, ...]
     send: tuple[str, ...]
     place: int | None
+
+    def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The values by the names of the fields, from what Dash gives."""
+        return kwargs if self.place is None else dict(zip(self.names, args, strict=True))
 
     def arguments(self, data: Any, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of the function: those by place, and those by name."""
@@ -35,6 +41,24 @@ class Form:
         ordered = list(values.values())
         ordered.insert(self.place, data)
         return ordered, {}
+
+
+def _form(outputs: dict[str, Any], dependencies: dict[str, Any], send: Iterable[str], place: int | None) -> Form:
+    if not _has_input(dependencies):
+        raise ConfigurationError(
+            "The remote callback has no Input, and nothing would trigger it. Give it one: Input('go', 'n_clicks')."
+        )
+    grouping = dependencies if place is None else list(dependencies.values())
+    return Form(outputs, grouping, tuple(dependencies), tuple(send), place)
+
+
+def _has_input(dependency: Any) -> bool:
+    """Whether there is an Input in a nest of dicts, lists and tuples."""
+    if isinstance(dependency, dict):
+        dependency = list(dependency.values())
+    if isinstance(dependency, (list, tuple)):
+        return any(map(_has_input, dependency))
+    return isinstance(dependency, Input)
 
 
 def seed_form(args: tuple[Any, ...]) -> Form:
@@ -61,7 +85,7 @@ def seed_form(args: tuple[Any, ...]) -> Form:
                 f"inputs=dict(first={dependencies[name]!r}, second={each!r})."
             )
         dependencies[name] = each
-    return Form(outputs, dependencies, tuple(dependencies), receivers[0])
+    return _form(outputs, dependencies, dependencies, receivers[0])
 
 
 def _field_name(dependency: Any) -> str:
@@ -105,11 +129,11 @@ def named_form(args: tuple[Any, ...], inputs: Any, state: Any, send: Any) -> For
     names = list(dependencies) if send is None else list(send) if not isinstance(send, str) else [send]
     if unknown := [name for name in names if name not in dependencies]:
         raise ConfigurationError(f"send names {unknown[0]!r}; inputs= has {', '.join(dependencies)}.")
-    return Form(outputs, dependencies, tuple(names), None)
+    return _form(outputs, dependencies, names, None)
 
 
 def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(name)
+    return isinstance(name, str) and name.isidentifier()
 
 
 def _parted(args: Iterable[Any]) -> tuple[dict[str, Any], list[Any]]:

@@ -37,6 +37,8 @@ class Shown:
         for output in outputs:
             if not isinstance(output, Output) or output.has_wildcard():
                 raise ConfigurationError(f"progress takes an Output of a component, or a list of them, not {output!r}.")
+        if default is not None and not outputs:
+            raise ConfigurationError("progress_default says what progress= shows in the end. Write progress= too.")
         shown = cls(outputs, several and len(outputs) > 1, default)
         if default is not None and not shown.fits(default):
             raise ConfigurationError(f"progress_default takes one value for each Output of progress, not {default!r}.")
