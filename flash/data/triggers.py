@@ -38,9 +38,11 @@ class Trigger(ABC):
 
     Attributes:
         least: No two ticks are nearer to each other than this.
+        zone: Where the clocks are that it goes by; UTC when it goes by none.
     """
 
     least: timedelta
+    zone: tzinfo = UTC
 
     @abstractmethod
     def next_after(self, moment: datetime) -> datetime | None:
@@ -212,7 +214,7 @@ class WallTimes(Trigger):
 
     def __init__(self, crontabs: Iterable[Crontab], zone: tzinfo, text: str) -> None:
         self._parts = [_Part(crontab, zone) for crontab in crontabs]
-        self._zone = zone
+        self.zone = zone
         self._text = text
         if any(part.next_after(_EPOCH) is None for part in self._parts):
             raise ConfigurationError(f"{text}: there is no such day in any year.")
@@ -222,7 +224,7 @@ class WallTimes(Trigger):
         return min((tick for tick in ticks if tick is not None), default=None)
 
     def describe(self) -> str:
-        return f"{self._text} ({self._zone})"
+        return f"{self._text} ({self.zone})"
 
 
 class _Part:
@@ -239,10 +241,10 @@ class _Part:
 
     def next_after(self, moment: datetime) -> datetime | None:
         wall = wall_of(moment, self._zone)
+        overlap = overlap_at(wall, self._zone)
         # What comes a second time has to be looked for from before its first.
-        start = wall - overlap_at(wall, self._zone)
-        folds = (0, 1) if self._by_real_time else (0,)
-        ticks = [self._first(start, moment, fold) for fold in folds]
+        folds = (0, 1) if overlap and self._by_real_time else (0,)
+        ticks = [self._first(wall - overlap, moment, fold) for fold in folds]
         return min((tick for tick in ticks if tick is not None), default=None)
 
     def _first(self, wall: datetime, moment: datetime, fold: int) -> datetime | None:
