@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import sys
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from ..storage import Storage, served_as, storage_of
 from .declare import chosen_store, declared_sources
@@ -14,6 +17,9 @@ from .stores import SnapshotStore, store_of
 
 #: How long the program's end waits until the lease is given back, in seconds.
 _ENDING_SECONDS = 5.0
+
+#: Set by commands that import a program to look at it: nothing is run then.
+looked_at = False
 
 _alone: _Alone | None = None
 _guard = threading.Lock()
@@ -43,15 +49,24 @@ def start(
     """
     global _alone
     with _guard:
-        if _alone is not None and _alone.is_running:
+        if looked_at or (_alone is not None and _alone.is_running):
             return
         sources = declared_sources()
         place = storage_of(storage)
         module = sources[0].func.__module__ if sources else "none"
-        called = name or module.partition(".")[0]
+        called = name or usual_name(sources)
         chosen = store_of(store if store is not None else chosen_store(), place)
-        _alone = _Alone(sources, place, chosen, called, served_as(called, module))
+        engine = Engine(sources, storage=place, store=chosen, name=called, served=served_as(called, module))
+        _alone = _Alone(engine, place)
         _alone.start()
+
+
+def usual_name(sources: Sequence[Source]) -> str:
+    """What the processes of a program have in common that does not say it: the module of its first source."""
+    module = sources[0].func.__module__.partition(".")[0] if sources else "none"
+    if module == "__main__":  # One of many: it is told by the name of its file.
+        module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
+    return module
 
 
 def stop() -> None:
@@ -66,14 +81,14 @@ def stop() -> None:
 class _Alone:
     """An engine on a loop in a daemon thread."""
 
-    def __init__(self, sources: list[Source], storage: Storage, store: SnapshotStore, name: str, served: str) -> None:
-        self._make = lambda: Engine(sources, storage=storage, store=store, name=name, served=served)
+    def __init__(self, engine: Engine, storage: Storage) -> None:
+        self._engine = engine
         self._storage = storage
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ends: asyncio.Event | None = None
         self._started = threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="flash-data", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="flash-data", daemon=True)
 
     @property
     def is_running(self) -> bool:
@@ -94,12 +109,14 @@ class _Alone:
             self._loop.call_soon_threadsafe(self._ends.set)
             self._thread.join(_ENDING_SECONDS)
 
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
     async def _serve(self) -> None:
         self._loop, self._ends = asyncio.get_running_loop(), asyncio.Event()
-        engine = self._make()
         try:
-            self._storage.start()
-            await engine.start()
+            await asyncio.to_thread(self._storage.start)
+            await self._engine.start()
         except BaseException as error:
             self._error = error
             await self._storage.aclose()
@@ -109,5 +126,5 @@ class _Alone:
         try:
             await self._ends.wait()
         finally:
-            await engine.close()
+            await self._engine.close()
             await self._storage.aclose()

@@ -24,6 +24,11 @@ SILENCE_SECONDS = 30.0
 _REMEMBERED = 1000
 
 
+def given_name(source: str) -> str:
+    """Where the store has what a run elsewhere has given, until the process that leads has kept it. No source's name."""
+    return f"{source}.given"
+
+
 @dataclass(slots=True)
 class _Ask:
     answer: asyncio.Future[dict[str, Any]]
@@ -36,11 +41,15 @@ class Asks:
     Args:
         storage: Where requests and answers are written.
         topic: Under which name.
-        run: Runs a source, in the process that leads; None: this one does not lead.
+        run: Runs a source, in the process that leads. With a number it keeps what was given to it under that, instead.
+            None, where no process ever leads.
     """
 
     def __init__(
-        self, storage: Storage, topic: str, run: Callable[[str], Awaitable[tuple[int, Failure | None]]]
+        self,
+        storage: Storage,
+        topic: str,
+        run: Callable[[str, int | None], Awaitable[tuple[int, Failure | None]]] | None = None,
     ) -> None:
         self._storage = storage
         self._topic = topic
@@ -50,8 +59,13 @@ class Asks:
         self._answers: dict[str, dict[str, Any]] = {}
         self.leads: Callable[[], bool] = lambda: False
 
-    async def ask(self, source: Source) -> int:
+    async def ask(self, source: Source, given: int | None = None) -> int:
         """Have a source run, and give the version that is the newest then.
+
+        Args:
+            source: The source.
+            given: The version, in the store under :func:`given_name`, of what a run elsewhere has given. It is kept in
+                the place of a run.
 
         Raises:
             SourceError: The run has failed, or nobody answers.
@@ -62,7 +76,7 @@ class Asks:
             while not asked.answer.done():
                 if time.monotonic() - asked.heard > SILENCE_SECONDS:
                     raise SourceError("No process runs the sources now; try again later.")
-                await self._publish({"refresh": source.name, "id": number})
+                await self._publish({"refresh": source.name, "id": number, "given": given})
                 await asyncio.wait({asked.answer}, timeout=ASKS_AGAIN)
         except SharedStorageError as error:
             raise SourceError("The processes cannot reach each other now; try again later.") from error
@@ -78,7 +92,9 @@ class Asks:
         number = message.get("id", "")
         if "refresh" in message:
             if self.leads() and number not in self._answering:
-                task = asyncio.create_task(self._answer(message["refresh"], number), name="flash-data-answer")
+                task = asyncio.create_task(
+                    self._answer(message["refresh"], number, message.get("given")), name="flash-data-answer"
+                )
                 self._answering[number] = task
                 task.add_done_callback(lambda _: self._answering.pop(number, None))
         elif (asked := self._asked.get(number)) is not None:
@@ -96,16 +112,17 @@ class Asks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.1)
 
-    async def _answer(self, source: str, number: str) -> None:
+    async def _answer(self, source: str, number: str, given: int | None) -> None:
         with contextlib.suppress(SharedStorageError):
             if number not in self._answers:
                 await self._publish({"accepted": source, "id": number})
-                self._remember(number, await self._outcome(source, number))
+                self._remember(number, await self._outcome(source, number, given))
             await self._publish(self._answers[number])
 
-    async def _outcome(self, source: str, number: str) -> dict[str, Any]:
+    async def _outcome(self, source: str, number: str, given: int | None) -> dict[str, Any]:
+        assert self._run is not None  # Where no process leads, no request is taken.
         try:
-            version, failure = await self._run(source)
+            version, failure = await self._run(source, given)
         except SourceError as error:
             return {"id": number, "version": 0, "reason": str(error)}
         return {"id": number, "version": version, "reason": None if failure is None else failure.reason}

@@ -158,16 +158,21 @@ class Engine:
         shown = [Known(record).snapshot(source.name, stale_after) for record in kept]
         return [replace(each, at=newest.at) if each.version == newest.version else each for each in shown]
 
-    async def reached(self, source: Source, version: int, timeout: float | None) -> Snapshot:
+    async def reached(self, source: Source, version: int, seconds: float | None) -> Snapshot:
         """The newest snapshot, as soon as it has a version, or after so many seconds."""
-        return await self._following.reached(source, version, timeout)
+        return await self._following.reached(source, version, seconds)
 
     # What the lease asks.
 
     async def begin(self) -> None:
         """Begin to run the sources: this process leads."""
-        self._term = Term(self.sources, self._runs, self._ledger, self._store, self._clock)
-        await self._term.begin()
+        term = Term(self.sources, self._runs, self._ledger, self._store, self._clock)
+        try:
+            await term.begin()
+        except BaseException:
+            await term.end()
+            raise
+        self._term = term
 
     async def end(self) -> None:
         """Run nothing more: this process leads no more."""
@@ -180,12 +185,12 @@ class Engine:
         if self._term is not None:
             await self._term.renewed()
 
-    async def _run(self, name: str) -> tuple[int, Failure | None]:
+    async def _run(self, name: str, given: int | None) -> tuple[int, Failure | None]:
         source = next((each for each in self.sources if each.name == name), None)
         if source is None or self._term is None:
             raise SourceError(f"The process that runs the sources knows none called {name!r}.")
         try:
-            failure = await self._term.refresh(source)
+            failure = await (self._term.refresh(source) if given is None else self._term.take(source, given))
         except LeaseLost:
             # Who asks, asks again: the next process that leads.
             raise asyncio.CancelledError from None

@@ -74,10 +74,10 @@ class Following:
         for name in list(self._waiting):
             self._wake(name)
 
-    async def reached(self, source: Source, version: int, timeout: float | None) -> Snapshot:
+    async def reached(self, source: Source, version: int, seconds: float | None) -> Snapshot:
         """The newest snapshot, as soon as it has a version, or after so many seconds."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while source.version < version and self._task is not None:
                     await self._next(source)
         return source.get()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 
 from .chain import Made
 from .clock import Clock
+from .codec import Encoded
 from .failures import RunFailed, StillRunning
 from .leader import LeaseLost
 from .ledger import Ledger
@@ -104,13 +106,27 @@ class Lane:
             return next(iter(self._tasks))
         return self._begin(self._run(inputs or Inputs(), tick))
 
+    async def take(self, encoded: Encoded, made: Sequence[Made]) -> None:
+        """Keep what a run elsewhere has given.
+
+        Raises:
+            RunFailed: It could not be stored.
+        """
+        await self._ledger.keep(self.source, next(_numbers), encoded, made)
+        self._done()
+
     async def close(self) -> None:
         """End its runs here. What they were to do is left to the next process that leads."""
         self._queued.clear()
+        was_busy = self.is_busy
         while tasks := {task for task in self._tasks if not task.done()}:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.1)
+        if was_busy:
+            # No fault of the run's. Who has lost the lease cannot say so, and need not.
+            with contextlib.suppress(LeaseLost):
+                await self._ledger.change(self.source, running=False, tries=max(0, self.source.known.state.tries - 1))
 
     def _due(self, tick: datetime) -> None:
         overlap = self.source.settings.overlap
@@ -130,8 +146,8 @@ class Lane:
         if self._queued and not self._tasks:
             self._begin(self._run(Inputs(), self._queued.popleft()))
 
-    def _begin(self, run: object) -> asyncio.Task[Failure | None]:
-        task: asyncio.Task[Failure | None] = asyncio.create_task(run, name=f"flash-data-{self.source.name}")  # type: ignore[arg-type]
+    def _begin(self, run: Coroutine[None, None, Failure | None]) -> asyncio.Task[Failure | None]:
+        task: asyncio.Task[Failure | None] = asyncio.create_task(run, name=f"flash-data-{self.source.name}")
         self._tasks.add(task)
         task.add_done_callback(self._end)
         return task
@@ -154,29 +170,24 @@ class Lane:
         if tick is not None:
             self._dealt = max(tick, self._dealt or tick)
             state = source.known.state
-            tries = state.tries + 1 if state.began == tick else 1
+            tries = state.tries + 1 if state.was_interrupted and state.began == tick else 1
             await self._ledger.change(source, began=tick, tries=tries)
             if tries > MOST_TRIES:
                 return await self._give_up(tick)
             if source.settings.jitter:
                 await self._clock.sleep(random.uniform(0, source.settings.jitter))
-        try:
-            await self._ledger.change(source, running=True, next=self._next_tick(source))
-            return await self._attempts(inputs, number)
-        finally:
-            await self._finish(tick)
+        await self._ledger.change(source, running=True, next=self._next_tick(source))
+        failure = await self._attempts(inputs, number)
+        await self._finish(tick)
+        return failure
 
     async def _finish(self, tick: datetime | None) -> None:
-        """Note that a run has ended, unless it was broken off."""
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            return
-        alone = len(self._tasks) == 1
-        changes = {"running": not alone, "next": self._next_tick(self.source)}
-        if tick is not None:
-            last = self.source.known.state.tick
-            changes["tick"] = max(each for each in (last, tick, self._dealt if alone else None) if each is not None)
-        await self._ledger.change(self.source, **changes)
+        """Note that a run has ended. Of one that was broken off nothing is noted: it is run again."""
+        state, alone = self.source.known.state, len(self._tasks) == 1
+        dealt = [each for each in (state.tick, tick, self._dealt if alone else None) if each is not None]
+        await self._ledger.change(
+            self.source, running=not alone, next=self._next_tick(self.source), tick=max(dealt, default=None)
+        )
 
     async def _attempts(self, inputs: Inputs, number: int) -> Failure | None:
         for attempt in range(1 + self.source.settings.retry):
@@ -197,7 +208,7 @@ class Lane:
         return self.source.known.state.error
 
     async def _give_up(self, tick: datetime) -> Failure | None:
-        error = RunFailed(f"Its run has ended its process {MOST_TRIES} times; it is tried again at the next tick.")
+        error = RunFailed(f"The run was broken off {MOST_TRIES} times, with its process or its event loop.")
         await self._ledger.fail(self.source, error, [])
         await self._ledger.change(self.source, tick=tick, next=self._next_tick(self.source))
         return self.source.known.state.error

@@ -8,7 +8,7 @@ import time
 from typing import Protocol
 
 from ..exceptions import FlashError
-from ..storage import SharedStorageError, Storage
+from ..storage import MemoryStorage, SharedStorageError, Storage
 
 logger = logging.getLogger("flash")
 
@@ -16,6 +16,8 @@ logger = logging.getLogger("flash")
 LEASE_SECONDS = 10.0
 #: How often it renews its lease, and others look whether it is free.
 LEASE_INTERVAL = 3.0
+#: The same where there is one process only.
+_ALONE_SECONDS = 3600.0
 #: How long the storage may take to answer at the end.
 _ENDING_SECONDS = 2.0
 
@@ -51,6 +53,8 @@ class Leader:
         self._storage = storage
         self._name = name
         self._owner = owner
+        # Nobody else can have it in memory, and a function that blocks the loop must not cost it.
+        self._seconds = _ALONE_SECONDS if isinstance(storage, MemoryStorage) else LEASE_SECONDS
         self._work = work
         #: The term that has begun here; None: another process leads, or nobody.
         self._term: int | None = None
@@ -66,7 +70,7 @@ class Leader:
 
     async def start(self) -> None:
         """Ask for the lease now, and whenever it may be free."""
-        await self._look()
+        await self._look_and_go_on()
         self._task = asyncio.create_task(self._go_on(), name="flash-data-lease")
 
     async def close(self) -> None:
@@ -94,16 +98,16 @@ class Leader:
         Raises:
             LeaseLost: It does not, or the storage cannot say so.
         """
-        if self._term is not None:
+        if self.leads:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(LEASE_SECONDS / 2):
-                    if await self._storage.arenew(self._name, self._owner, LEASE_SECONDS):
-                        self._held_until = began + LEASE_SECONDS
+                    if await self._storage.arenew(self._name, self._owner, self._seconds):
+                        self._held_until = began + self._seconds
                         return
             except (TimeoutError, SharedStorageError) as error:
                 self._lost(error)
-            # What must not be written is to be run again, by whoever leads then.
+            # What must not be written now is run again, by whoever leads next.
             self._held_until = float("-inf")
             self.look()
         raise LeaseLost("This process does not lead any more: another one runs its sources.")
@@ -116,10 +120,15 @@ class Leader:
             except TimeoutError:
                 pass
             self._wakes.clear()
-            try:
-                await self._look()
-            except Exception:
-                logger.exception("Leading the sources has failed; it is tried again.")
+            await self._look_and_go_on()
+
+    async def _look_and_go_on(self) -> None:
+        try:
+            await self._look()
+        except (LeaseLost, SharedStorageError) as error:
+            self._lost(error)
+        except Exception:
+            logger.exception("Leading the sources has failed; it is tried again.")
 
     async def _look(self) -> None:
         began = time.monotonic()
@@ -128,7 +137,7 @@ class Leader:
             await self._resign()
         try:
             async with asyncio.timeout(LEASE_SECONDS / 2):
-                term = await self._storage.aacquire(self._name, self._owner, LEASE_SECONDS)
+                term = await self._storage.aacquire(self._name, self._owner, self._seconds)
         except (TimeoutError, SharedStorageError) as error:
             self._lost(error)
             return
@@ -139,7 +148,7 @@ class Leader:
             await self._resign()
         if term is None:
             return
-        self._held_until = began + LEASE_SECONDS
+        self._held_until = began + self._seconds
         if self._term is None:
             self._term = term
             try:
@@ -152,8 +161,10 @@ class Leader:
 
     async def _resign(self) -> None:
         if self._term is not None:
-            self._term = None
-            await self._work.end()
+            try:
+                await self._work.end()
+            finally:
+                self._term = None
 
     def _lost(self, error: Exception) -> None:
         if self._reachable:

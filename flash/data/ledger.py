@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from ..storage import SharedStorageError, Storage
@@ -14,9 +15,9 @@ from .clock import Clock
 from .codec import Encoded
 from .failures import RunFailed, failure_of
 from .following import Following
-from .known import State, to_json
+from .known import to_json
 from .source import Source
-from .stores.base import Record, SnapshotStore, SnapshotStoreError
+from .stores.base import Record, SnapshotStore
 
 logger = logging.getLogger("flash")
 
@@ -56,8 +57,8 @@ class Ledger:
         self._writing: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: The run that gave the newest data of a source: what an older one gives later is dropped.
         self._newest_run: dict[str, int] = {}
-        #: Sources whose state could not be written or told.
-        self._unwritten: set[str] = set()
+        #: Sources whose state the store could not keep.
+        self._unkept: set[str] = set()
 
     async def take_over(self, source: Source) -> None:
         """Begin with what the store has, or, when it has lost it, with what this process knows.
@@ -115,30 +116,49 @@ class Ledger:
         await self.change(source, checked=now, error=failure, inputs=_versions(source, inputs))
 
     async def change(self, source: Source, record: Record | None = None, **changes: Any) -> None:
-        """Change a source's state, here and everywhere. An outage is no error: it is written when it is over."""
-        self._following.take(source, record, source.known.state.but(**changes))
-        self._unwritten.add(source.name)
-        await self.write(source)
+        """Change a source's state, here and everywhere. A store that fails is no error: it is tried again.
 
-    async def write(self, source: Source) -> None:
-        """Write and tell the state of a source, if that is still to be done."""
-        if source.name not in self._unwritten:
-            return
-        state = source.known.state
+        Args:
+            source: The source.
+            record: Its newest snapshot, if it is a new one.
+            changes: Fields of :class:`~flash.data.known.State`.
+
+        Raises:
+            LeaseLost: This process does not lead: nothing was written.
+        """
+        await self._confirm()
+        state = source.known.state.but(**changes)
+        self._following.take(source, record, state)
+        await self._keep_state(source)
+        await self._tell({"source": source.name, "state": to_json(state)})
+
+    async def keep_states(self, sources: Iterable[Source]) -> None:
+        """Keep the states that the store could not keep before."""
+        for source in sources:
+            if source.name in self._unkept:
+                await self._keep_state(source)
+
+    async def _keep_state(self, source: Source) -> None:
         try:
-            await self._write(source, state)
-        except (SharedStorageError, SnapshotStoreError) as error:
-            logger.warning("The state of the source %r could not be written; it is tried again: %s", source.name, error)
+            await self._store.set_state(source.name, to_json(source.known.state))
+        except Exception as error:
+            if source.name not in self._unkept:
+                logger.error("The state of the source %r cannot be kept: %s", source.name, error)
+            self._unkept.add(source.name)
         else:
-            if source.known.state is state:
-                self._unwritten.discard(source.name)
+            self._unkept.discard(source.name)
 
-    async def _write(self, source: Source, state: State) -> None:
-        await self._store.set_state(source.name, to_json(state))
-        message = {"source": source.name, "state": to_json(state)}
-        seq = await self._storage.apublish(self._topic, message, NEWS_TTL)
+    async def _tell(self, news: dict[str, Any]) -> None:
+        try:
+            seq = await self._storage.apublish(self._topic, news, NEWS_TTL)
+        except SharedStorageError as error:
+            # In an outage this process leads no more, and the next one tells all.
+            await self._confirm()
+            logger.warning("News of the source %r could not be told: %s", news["source"], error)
+            return
         if seq % _KEPT_NEWS == 0:
-            await self._storage.atrim(self._topic, seq - _KEPT_NEWS)
+            with contextlib.suppress(SharedStorageError):
+                await self._storage.atrim(self._topic, seq - _KEPT_NEWS)
 
     async def _put(self, source: Source, record: Record) -> None:
         try:

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
 import orjson

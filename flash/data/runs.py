@@ -77,11 +77,11 @@ class Runs:
         if left:
             await asyncio.wait(left, timeout=_ENDING_SECONDS)
 
-    async def _wait(self, work: asyncio.Task[Encoded], timeout: float | None) -> None:
-        if timeout is None:
+    async def _wait(self, work: asyncio.Task[Encoded], seconds: float | None) -> None:
+        if seconds is None:
             await asyncio.wait({work})
             return
-        limit = asyncio.create_task(self._clock.sleep(timeout), name="flash-data-timeout")
+        limit = asyncio.create_task(self._clock.sleep(seconds), name="flash-data-timeout")
         try:
             await asyncio.wait({work, limit}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -31,7 +31,7 @@ class Runs(Protocol):
     async def history(self, source: Source, most: int) -> list[Snapshot]:
         """The last snapshots."""
 
-    async def reached(self, source: Source, version: int, timeout: float | None) -> Snapshot:
+    async def reached(self, source: Source, version: int, seconds: float | None) -> Snapshot:
         """The snapshot, as soon as it has a version."""
 
 
@@ -104,11 +104,11 @@ class Source:
         engine = self._running()
         return _there(engine.loop, engine.history(self, most))
 
-    async def first(self, timeout: float | None = None) -> Snapshot:
+    async def first(self, timeout: float | None = None) -> Snapshot:  # noqa: ASYNC109
         """The newest snapshot, waiting for the first one at most so many seconds; a false one when none came."""
         return await self.at_least(1, timeout)
 
-    async def at_least(self, version: int, timeout: float | None = None) -> Snapshot:
+    async def at_least(self, version: int, timeout: float | None = None) -> Snapshot:  # noqa: ASYNC109
         """The newest snapshot, as soon as this process has a version, or after so many seconds."""
         if self.version >= version:
             return self.get()
@@ -144,8 +144,8 @@ class Source:
         """
         if self._engine is not None and self._engine is not engine:
             raise ConfigurationError(
-                f"The source {self.name!r} is run in this process already, for {self._engine.name!r}. One engine runs a "
-                "source: end that app first, or declare the source in a function that is called for each app."
+                f"The source {self.name!r} is run in this process already, for {self._engine.name!r}. One engine runs "
+                "a source: end that app first, or declare the source in a function that is called for each app."
             )
         self._engine = engine
 

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
+from .asks import given_name
 from .chain import Made, consistent, roots_of
 from .clock import Clock
-from .failures import SourceError
+from .codec import Encoded
+from .failures import RunFailed, SourceError
 from .lane import Inputs, Lane
 from .ledger import Ledger
 from .runs import Runs
@@ -47,7 +49,7 @@ class Term:
             each.name: Lane(each, runs, ledger, clock, self._next_tick, self._changed.set) for each in sources
         }
         self._made: dict[str, deque[Made]] = {each.name: deque(maxlen=_REMEMBERED) for each in sources}
-        #: Those that follow others and are run though nothing new is there, since their last run failed or was broken off.
+        #: Those that follow others and are run though nothing is new, since their last run failed.
         self._due: set[str] = set()
         self._settling: asyncio.Task[None] | None = None
 
@@ -79,8 +81,7 @@ class Term:
 
     async def renewed(self) -> None:
         """Write what could not be written before."""
-        for source in self._sources.values():
-            await self._ledger.write(source)
+        await self._ledger.keep_states(self._sources.values())
 
     async def refresh(self, source: Source) -> Failure | None:
         """Run a source now, or wait for the run that goes on.
@@ -93,6 +94,25 @@ class Term:
             names = " and ".join(repr(each.name) for each in source.after)
             raise SourceError(f"{source.name!r} cannot run before {names} have been read.")
         return await asyncio.shield(self._lanes[source.name].run(inputs))
+
+    async def take(self, source: Source, given: int) -> None:
+        """Keep what a run by hand has given, as if the source had run here.
+
+        Args:
+            source: The source.
+            given: The version under which the store has it.
+
+        Raises:
+            SourceError: It is gone, was made of versions that are forgotten here, or cannot be stored.
+        """
+        record = await self._store.get(given_name(source.name), given)
+        made = None if record is None else self._made_of(source, record.derived)
+        if record is None or made is None:
+            raise SourceError(f"What {source.name!r} was made of has changed meanwhile. Run it again.")
+        try:
+            await self._lanes[source.name].take(Encoded(record.kind, record.data, record.digest), made)
+        except RunFailed as error:
+            raise SourceError(str(error)) from error
 
     # Schedules.
 
@@ -165,6 +185,15 @@ class Term:
                 return None
             records.append(record)
         return Inputs(made, records)
+
+    def _made_of(self, source: Source, versions: dict[str, int]) -> list[Made] | None:
+        """What those versions of what a source follows go back to; None when it is forgotten."""
+        found: list[Made] = []
+        for upstream in source.after:
+            self._remember(upstream)
+            known = self._made[upstream.name]
+            found += [each for each in known if each.version == versions.get(upstream.name)][:1]
+        return found if len(found) == len(source.after) else None
 
     def _remember(self, source: Source) -> None:
         """Remember a source's newest version for those that follow it and others."""

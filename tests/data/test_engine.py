@@ -1,0 +1,422 @@
+"""One process: readings become versions, are read from everywhere, and failures harm nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from flash.data import Failure, Snapshot, SourceError
+from flash.data import lane as lanes
+from flash.data.stores import MemorySnapshots, SqliteSnapshots
+from flash.exceptions import ConfigurationError
+from flash.storage import MemoryStorage
+
+from .engines import Readings, declared, run, running, threads, until
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "FIRST_PAUSE", 0.01)
+
+
+def test_before_the_first_version_there_is_a_false_snapshot() -> None:
+    orders = declared(lambda: 1, name="orders", max_stale="1h")
+    snapshot = orders.get()
+    assert not snapshot and snapshot.version == 0 and snapshot.value is None and snapshot.stale
+    assert orders.version == 0 and orders.status.version == 0 and not orders.status.running
+    assert orders() == 1
+    for use in (orders.refresh, orders.history):
+        with pytest.raises(ConfigurationError, match=r"flash\.data\.start"):
+            use()
+    with pytest.raises(ConfigurationError, match="orders"):
+        run(lambda: orders.first(1))
+
+
+@pytest.mark.parametrize("kind", ["plain", "asynchronous", "asynchronous behind a plain one"])
+def test_a_source_is_read_at_the_start_and_what_it_gives_is_a_version(kind: str) -> None:
+    seen: list[Any] = []
+
+    def plain() -> dict[str, int]:
+        seen.append(threading.current_thread())
+        return {"total": 1}
+
+    async def asynchronous() -> dict[str, int]:
+        return plain()
+
+    func = {"plain": plain, "asynchronous": asynchronous}.get(kind, lambda: asynchronous())
+
+    async def main() -> None:
+        orders = declared(func, name="orders")
+        async with running(orders) as engine:
+            snapshot = await orders.first(10)
+            assert engine.leads and (seen[0] is threading.main_thread()) is (kind != "plain")
+            assert snapshot and snapshot.version == 1 and snapshot.value == {"total": 1} and not snapshot.stale
+            assert snapshot.at is not None and snapshot.age is not None and 0 <= snapshot.age < 10
+            await until(lambda: not orders.status.running, "end of the run")
+            status = orders.status
+            assert status.version == 1 and status.at == snapshot.at and status.error is None
+            assert status.next is not None and status.next > snapshot.at
+        assert orders.get().value == {"total": 1}, "what is known stays"
+        assert not orders.engine
+
+    run(main)
+
+
+def test_without_on_start_it_waits_for_its_tick() -> None:
+    readings = Readings(1)
+
+    async def main() -> None:
+        later = declared(readings.next, name="later", on_start=False)
+        soon = declared(lambda: 1, name="soon")
+        async with running(later, soon):
+            await soon.first(10)
+            assert (later.version, readings.calls, later.status.checked) == (0, 0, None)
+            assert (await later.refresh()).version == 1
+
+    run(main)
+
+
+def test_a_new_version_only_when_the_data_have_changed() -> None:
+    readings = Readings({"a": 1}, {"a": 1}, {"a": 2})
+
+    async def main() -> None:
+        orders = declared(readings.next, name="orders")
+        async with running(orders):
+            first = await orders.first(10)
+            await until(lambda: not orders.status.running, "end of the run")
+            same = await orders.refresh()
+            assert same.version == 1 and same.at is not None and first.at is not None and same.at > first.at
+            assert (await orders.refresh()).version == 2
+            assert [each.version for each in await orders.history()] == [2, 1]
+            assert [each.value for each in await orders.history(1)] == [{"a": 2}]
+
+    run(main)
+
+
+def test_only_so_many_snapshots_are_kept() -> None:
+    async def main() -> None:
+        numbers = iter(range(10))
+        orders = declared(lambda: next(numbers), name="orders", keep=2)
+        async with running(orders):
+            for _ in range(5):
+                await orders.refresh()
+            assert len(await orders.history(10)) == 2
+
+    run(main)
+
+
+def test_each_snapshot_has_a_value_of_its_own() -> None:
+    async def main() -> None:
+        orders = declared(lambda: {"rows": [1]}, name="orders")
+        async with running(orders):
+            one, other = await orders.first(10), orders.get()
+            one.value["rows"].append(2)
+            assert one.value == {"rows": [1, 2]} and other.value == orders.get().value == {"rows": [1]}
+
+    run(main)
+
+
+def test_reading_works_in_every_thread_and_in_other_loops() -> None:
+    async def main() -> None:
+        numbers = iter(range(100))
+        orders = declared(lambda: next(numbers), name="orders")
+
+        def in_thread() -> list[Any]:
+            return [orders.get().version > 0, orders.refresh().version > 1, len(orders.history()) > 1]
+
+        async def on_another_loop() -> list[Any]:
+            snapshot = await orders.refresh()
+            return [(await orders.at_least(snapshot.version, 5)).version >= snapshot.version, await orders.history(1)]
+
+        async with running(orders):
+            await orders.first(10)
+            assert await asyncio.to_thread(in_thread) == [True, True, True]
+            reached, history = await asyncio.to_thread(lambda: asyncio.run(on_another_loop()))
+            assert reached and history
+
+    run(main)
+
+
+def test_at_least_waits_for_a_version_and_no_longer_than_it_is_told() -> None:
+    async def main() -> None:
+        numbers = iter(range(100))
+        orders = declared(lambda: next(numbers), name="orders", on_start=False)
+        async with running(orders):
+            assert not await orders.first(0.05)
+            waiting = asyncio.create_task(orders.at_least(2))
+            await orders.refresh()
+            assert (await orders.at_least(2, 0.05)).version == 1 and not waiting.done()
+            await orders.refresh()
+            assert (await waiting).version == 2
+
+    run(main)
+
+
+def test_a_failure_keeps_the_snapshot_and_is_told_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    secret = ValueError("the password is hunter2")
+    readings = Readings({"a": 1}, secret, SourceError("The shop is closed."), ValueError("x"), {"a": 2})
+
+    async def main() -> None:
+        orders = declared(readings.next, name="orders", retry=1)
+        seen: list[Failure | None] = []
+        async with running(orders) as engine:
+            engine.on_news.append(lambda source: seen.append(source.status.error))
+            await orders.first(10)
+            await until(lambda: not orders.status.running, "end of the run")
+            with pytest.raises(SourceError, match=r"^The shop is closed\.$"):
+                await orders.refresh()
+            snapshot = orders.get()
+            assert snapshot.version == 1 and snapshot.value == {"a": 1}
+            assert snapshot.error == orders.status.error and snapshot.error is not None
+            assert orders.status.checked is not None and orders.status.checked > snapshot.at
+            assert [each.reason for each in dict.fromkeys(filter(None, seen))] == [
+                "The run failed.",
+                "The shop is closed.",
+            ]
+            assert (await orders.refresh()).value == {"a": 2}, "tried again after the first failure"
+            assert orders.status.error is None and orders.get().error is None
+
+    run(main)
+    failures = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    assert len(failures) == 3 and all(each.exc_info for each in failures)
+    assert "hunter2" in caplog.text and "error id" in failures[0].getMessage()
+
+
+def test_the_pauses_before_it_is_tried_again_double_up_to_a_longest() -> None:
+    from flash.data.clock import Clock
+
+    pauses: list[float] = []
+
+    class Counting(Clock):
+        async def sleep(self, seconds: float) -> None:
+            if seconds < 3600:
+                pauses.append(seconds)
+            await asyncio.sleep(3600 if seconds >= 3600 else 0)
+
+    async def main() -> None:
+        readings = Readings(ValueError("x"))
+        orders = declared(readings.next, name="orders", retry=8, on_start=False)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lanes, "FIRST_PAUSE", 1.0)
+            async with running(orders, clock=Counting()):
+                pauses.clear()
+                with pytest.raises(SourceError):
+                    await orders.refresh()
+        assert readings.calls == 9 and pauses[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+    run(main)
+
+
+@pytest.mark.parametrize("ending", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+def test_nothing_that_a_function_raises_stops_anything(ending: BaseException, kind: str) -> None:
+    readings = Readings({"a": 1}, ending, {"a": 2})
+
+    async def asynchronous() -> Any:
+        return readings.next()
+
+    async def main() -> None:
+        orders = declared(readings.next if kind == "plain" else asynchronous, name="orders", retry=0)
+        async with running(orders) as engine:
+            await orders.first(10)
+            await until(lambda: not orders.status.running, "end of the run")
+            with pytest.raises(SourceError, match="The run"):
+                await orders.refresh()
+            assert engine.leads and (await orders.refresh()).version == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("value", [None, object(), {1: 2}])
+def test_what_cannot_be_kept_is_a_failure_whose_reason_is_in_the_log(
+    value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        orders = declared(lambda: value, name="orders", retry=0)
+        async with running(orders):
+            with pytest.raises(SourceError, match=r"^What the run gave cannot be kept\.$"):
+                await orders.refresh()
+
+    run(main)
+    assert "SnapshotValueError" in caplog.text
+
+
+class Faulty(MemorySnapshots):
+    """A store that fails as long as it is told to."""
+
+    fails: set[str] = set()
+
+    async def put(self, *args: Any) -> None:
+        if "put" in self.fails:
+            raise OSError("the disk is full")
+        await super().put(*args)
+
+    async def set_state(self, *args: Any) -> None:
+        if "set_state" in self.fails:
+            raise OSError("the disk is full")
+        await super().set_state(*args)
+
+
+def test_a_store_that_fails_is_a_failure_of_the_run_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        numbers = iter(range(100))
+        orders = declared(lambda: next(numbers), name="orders", retry=0)
+        store = Faulty()
+        async with running(orders, store=store) as engine:
+            await orders.first(10)
+            await until(lambda: not orders.status.running, "end of the run")
+            store.fails = {"put", "set_state"}
+            with pytest.raises(SourceError, match=r"^The new version could not be stored\.$"):
+                await orders.refresh()
+            assert orders.get().value == 0 and engine.leads
+            store.fails = {"set_state"}
+            assert (await orders.refresh()).value == 2
+            assert orders.status.error is None
+            store.fails = set()
+            await engine.renewed()
+            state = await store.state("orders")
+            assert state is not None and state["version"] == 2 and "error" not in state
+
+    run(main)
+    assert caplog.text.count("cannot be kept: the disk is full") == 1
+
+
+def test_on_change_is_called_for_each_version_and_its_errors_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        numbers = iter(range(100))
+        orders = declared(lambda: next(numbers), name="orders")
+        plain: list[int] = []
+        asynchronous: list[int] = []
+
+        @orders.on_change
+        def fails(snapshot: Snapshot) -> None:
+            raise ValueError("a fault of the listener")
+
+        @orders.on_change
+        def first(snapshot: Snapshot) -> None:
+            assert threading.current_thread() is not threading.main_thread()
+            plain.append(snapshot.version)
+
+        @orders.on_change
+        async def second(snapshot: Snapshot) -> None:
+            asynchronous.append(snapshot.value)
+
+        async with running(orders):
+            await orders.first(10)
+            await orders.refresh()
+            await orders.refresh()
+            await until(lambda: len(asynchronous) == orders.version, "calls")
+            assert plain == [each + 1 for each in asynchronous] == list(range(1, orders.version + 1))
+
+    run(main)
+    assert "a fault of the listener" in caplog.text
+
+
+def test_a_listener_to_the_news_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        orders = declared(lambda: 1, name="orders")
+        seen: list[str] = []
+
+        def fails(source: Any) -> None:
+            raise ValueError("a fault of the listener")
+
+        async with running(orders) as engine:
+            engine.on_news.extend([fails, lambda source: seen.append(source.name)])
+            await orders.refresh()
+            assert seen
+
+    run(main)
+    assert "a fault of the listener" in caplog.text
+
+
+def test_a_refresh_while_it_runs_waits_for_that_run() -> None:
+    async def main() -> None:
+        goes = asyncio.Event()
+        calls = 0
+
+        async def slow() -> int:
+            nonlocal calls
+            calls += 1
+            await goes.wait()
+            return calls
+
+        orders = declared(slow, name="orders")
+        async with running(orders):
+            await until(lambda: calls, "run")
+            refreshes = [asyncio.create_task(orders.refresh()) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            goes.set()
+            assert [(await each).value for each in refreshes] == [1, 1, 1] and calls == 1
+
+    run(main)
+
+
+def test_a_source_keeps_its_data_and_its_place_in_a_file(tmp_path: Any) -> None:
+    """SQLite, and a process that is started again: its data are there at once, and nothing is read too soon."""
+    readings = Readings({"a": 1}, {"a": 2})
+
+    async def main(expected: int) -> None:
+        orders = declared(readings.next, name="orders", every="1d")
+        async with running(orders, store=SqliteSnapshots(tmp_path / "data.db")):
+            assert (await orders.first(10)).value == {"a": 1}
+            await until(lambda: not orders.status.running and orders.status.next, "end of the run")
+            assert readings.calls == expected
+
+    run(lambda: main(1))
+    run(lambda: main(1))
+
+
+def test_one_engine_runs_a_source() -> None:
+    async def main() -> None:
+        orders = declared(lambda: 1, name="orders")
+        async with running(orders):
+            with pytest.raises(ConfigurationError, match="run in this process already"):
+                async with running(orders):
+                    pass
+            assert (await orders.refresh()).version == 1, "the first one goes on"
+        async with running(orders):
+            assert (await orders.refresh()).version >= 1
+
+    run(main)
+
+
+def test_close_ends_runs_threads_and_who_waits() -> None:
+    async def main() -> None:
+        began = threading.Event()
+
+        async def asynchronous() -> None:
+            began.set()
+            await asyncio.sleep(3600)
+
+        endless = declared(asynchronous, name="endless")
+        plain = declared(lambda: 1, name="plain")
+        never = declared(lambda: 1, name="never", on_start=False)
+        async with running(endless, plain, never):
+            await until(began.is_set, "run")
+            await plain.first(10)
+            refreshing = asyncio.create_task(endless.refresh())
+            waiting = asyncio.create_task(never.first())
+            await asyncio.sleep(0.05)
+        with pytest.raises(SourceError, match="ends"):
+            await refreshing
+        assert not await waiting
+        await until(lambda: not threads("flash-data"), "end of the threads")
+
+    run(main)
+
+
+def test_close_without_start_and_twice_is_harmless() -> None:
+    from flash.data.engine import Engine
+
+    async def main() -> None:
+        engine = Engine([], storage=MemoryStorage(), store=MemorySnapshots(), name="x")
+        await engine.close()
+        await engine.start()
+        await engine.close()
+        await engine.close()
+
+    run(main)
