@@ -24,7 +24,9 @@ def test_a_project_is_written_with_its_name(tmp_path: Path) -> None:
     assert f"cd {folder}" in new("hub", str(folder))
     written = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert {"hub.toml", ".env.example", ".gitignore", "Procfile", "deploy/team-apps.service"} <= set(written)
-    assert len(written) == sum(path.is_file() and "__pycache__" not in path.parts for path in TEMPLATES.rglob("*"))
+    assert len(written) == sum(
+        path.is_file() and "__pycache__" not in path.parts for path in (TEMPLATES / "hub").rglob("*")
+    )
     assert 'title = "Team apps"' in written["hub.toml"]
     assert "WorkingDirectory=/srv/team-apps" in written["deploy/team-apps.service"]
     assert f">={__version__}" in written["requirements.txt"]

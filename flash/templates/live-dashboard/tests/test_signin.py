@@ -1,0 +1,67 @@
+"""Who may come in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from conftest import NAME, PASSWORD
+from flash.exceptions import ConfigurationError
+from flash.hub.signin.passwords import hash_of
+
+import signin
+
+
+def sent(name, password, kind="basic"):
+    return SimpleNamespace(type=kind, username=name, password=password)
+
+
+@pytest.mark.parametrize(
+    "nobody",
+    [None, sent(NAME, PASSWORD, "digest"), sent(NAME, "wrong"), sent("bob", PASSWORD), sent("", ""), sent(NAME, None)],
+)
+def test_who_is_not_known_is_asked(users, nobody):
+    text, status, headers = users.refusal(nobody, "203.0.113.9")
+    assert (status, headers["WWW-Authenticate"].startswith("Basic ")) == (401, True)
+
+
+def test_a_right_password_is_checked_once(users, monkeypatch):
+    assert users.refusal(sent(NAME, PASSWORD), "203.0.113.9") is None
+    monkeypatch.setattr(users, "_is_right", lambda *given: pytest.fail("It is known to be right."))
+    assert users.refusal(sent(NAME, PASSWORD), "203.0.113.9") is None
+
+
+def test_who_is_not_there_takes_as_long(users, monkeypatch):
+    hashed = []
+    real = users._hasher.verify
+    monkeypatch.setattr(
+        users, "_hasher", SimpleNamespace(verify=lambda kept, given: hashed.append(kept) or real(kept, given))
+    )
+    users.refusal(sent("bob", "x"), "203.0.113.9")
+    users.refusal(sent(NAME, "x"), "203.0.113.9")
+    assert len(hashed) == 2
+
+
+def test_guessing_is_made_slow(users):
+    answers = [users.refusal(sent("bob", f"guess {number}"), "203.0.113.9") for number in range(8)]
+    assert [status for _, status, _ in answers][:5] == [401] * 5
+    assert answers[-1][1] == 429 and int(answers[-1][2]["Retry-After"]) > 0
+    # From elsewhere others may come in meanwhile.
+    assert users.refusal(sent(NAME, PASSWORD), "198.51.100.7") is None
+
+
+def test_changes_of_the_file_count_at_once(users, user_file):
+    assert users.refusal(sent(NAME, PASSWORD), "203.0.113.9") is None
+    user_file.change(NAME, password=hash_of("another one"))
+    assert users.refusal(sent(NAME, PASSWORD), "203.0.113.9")[1] == 401
+    assert users.refusal(sent(NAME, "another one"), "203.0.113.9") is None
+    user_file.path.write_text("no user\n")
+    assert users.refusal(sent(NAME, "another one"), "203.0.113.9") is None
+
+
+def test_without_users_nothing_is_served(tmp_path):
+    with pytest.raises(ConfigurationError, match="flash user add"):
+        signin.Users(tmp_path / "none.txt")
+    (tmp_path / "empty.txt").write_text("# Nobody yet.\n")
+    with pytest.raises(ConfigurationError, match="Nobody may sign in"):
+        signin.Users(tmp_path / "empty.txt")
