@@ -1,0 +1,197 @@
+"""Sources and Flash apps: an app that is served runs the declared sources, and its pages show them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from .. import _dash
+from .._dash_scopes import per_app
+from ..callbacks import declaration_of
+from ..exceptions import ConfigurationError
+from ..storage import MemoryStorage, SeveralProcesses, served_as
+from .declare import chosen_store, declared_sources
+from .engine import Engine
+from .live_input import LiveInput, SourceFeed, status_store, version_store
+from .source import Source
+from .stores import store_of
+
+if TYPE_CHECKING:
+    from ..app import Flash
+
+
+class _Shared:
+    """The engine that runs the declared sources, for all apps of a process that declare them together.
+
+    Attributes:
+        apps: Those that are served. The engine is that of the first.
+        engine: What runs the sources; None while no app is served.
+    """
+
+    def __init__(self) -> None:
+        self.apps: list[DataOfApp] = []
+        self.engine: Engine | None = None
+
+    async def begin(self, joined: DataOfApp) -> None:
+        """An app is served from now on."""
+        self.apps.append(joined)
+        if self.apps[0] is joined:
+            try:
+                await self._run_for(joined)
+            except BaseException:
+                self.apps.remove(joined)
+                raise
+
+    async def end(self, joined: DataOfApp) -> None:
+        """An app is served no more. The engine used its storage and its loop: the next app has one of its own."""
+        ran = self.apps[0] is joined
+        self.apps.remove(joined)
+        if ran and self.engine is not None:
+            engine, self.engine = self.engine, None
+            await engine.close()
+            if self.apps:
+                await self.apps[0].on_its_loop(self._run_for(self.apps[0]))
+
+    async def _run_for(self, joined: DataOfApp) -> None:
+        engine = self.engine = _engine_for(joined.app)
+        engine.on_news.append(self._tell)
+        await engine.start()
+
+    def _tell(self, source: Source) -> None:
+        for each in self.apps:
+            each.publish(source)
+
+
+_shared: dict[str, _Shared] = per_app({})
+
+
+def _engine_for(app: Flash) -> Engine:
+    return Engine(
+        declared_sources(),
+        storage=app.flash_storage,
+        store=store_of(chosen_store(), app.flash_storage),
+        name=app.name_in_storage,
+        served=served_as(app.name_in_storage, app.config.name),
+    )
+
+
+def _freshness() -> Any:
+    """The module of the component, if a page may have it. Importing it adds scripts to the pages of the process."""
+    return sys.modules.get(f"{__package__}.freshness")
+
+
+class DataOfApp:
+    """What an app has to do with sources, as :class:`flash.companions.Companion` says.
+
+    Args:
+        app: The app.
+    """
+
+    def __init__(self, app: Flash) -> None:
+        self.app = app
+        self._running: _Shared | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._declared = False
+        self._number = 0
+
+    def refuse_workers(self, count: int) -> None:
+        """Object to several processes when each would run all sources.
+
+        Raises:
+            SeveralProcesses: There are sources, and the app's storage is the memory of each process.
+        """
+        if count > 1 and declared_sources() and isinstance(self.app.flash_storage, MemoryStorage):
+            raise SeveralProcesses(
+                f"workers={count} serve the app by several processes, and each would run its sources for itself. Set "
+                "FLASH_REDIS_URL (redis://host:6379/0) so that one runs them for all, or leave workers out."
+            )
+
+    def declare(self) -> None:
+        """Give callbacks what their LiveInputs stand for, and pages the stores.
+
+        Raises:
+            ConfigurationError: A LiveInput cannot work as it is declared.
+        """
+        if not declared_sources():
+            return
+        self._refuse_background()
+        self.app.flash_live.used |= any(each.shown for each in declared_sources())
+        if self.app.flash_live.used and not self.app.opens_connection():
+            raise ConfigurationError(
+                "LiveInput and Freshness need the live connection, and live=False takes it from all pages. Leave "
+                "live=False out, or read the sources with get()."
+            )
+        if (freshness := _freshness()) is not None and not self._declared:
+            self._declared = True
+            freshness.declare(self.app)
+        for each in declared_sources():
+            self.publish(each)
+
+    async def start(self) -> None:
+        """Have the sources run, with those of the other apps of this process."""
+        if self._running is None and declared_sources():
+            self._loop = asyncio.get_running_loop()
+            running = self._running = _shared.setdefault("shared", _Shared())
+            try:
+                await running.begin(self)
+            except BaseException:
+                self._running = None
+                raise
+            for each in declared_sources():
+                self.publish(each)
+
+    async def close(self) -> None:
+        """Be served no more; the last app ends the engine."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            await running.end(self)
+
+    async def on_its_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await something on the loop that serves the app."""
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            await coroutine
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def publish(self, source: Source) -> None:
+        """Tell the pages the version of a source, and how it fares."""
+        if not source.shown:
+            return
+        self.app.flash_live.used = True
+        self.app.flash_feeds.setdefault(version_store(source), SourceFeed(source, self.app.flash_chores))
+        self._publish_version(source)
+        if (freshness := _freshness()) is not None:
+            self._put(status_store(source), freshness.state_of(source))
+
+    def _publish_version(self, source: Source) -> None:
+        store, version = version_store(source), source.version
+        if not self.app.flash_shared.graph.is_shared((store, "data")):
+            self._put(store, version)
+            return
+        # A shared callback listens: the version is a change of the state, which one process makes.
+        self.app.flash_live.published.keep(store, version)
+        running = self._running
+        if running is not None and running.engine is not None and running.engine.leads and version:
+            if self.app.shared_state.get(store, "data") != version:
+                self.app.push_mods({store: {"data": version}})
+
+    def _put(self, store: str, value: Any) -> None:
+        # Grows, also after a restart that begins to count versions anew.
+        self._number = max(self._number + 1, time.time_ns() // 1_000_000)
+        self.app.flash_live.published.put(store, value, self._number)
+
+    def _refuse_background(self) -> None:
+        """Refuse what would run where there are no snapshots."""
+        declared = {**_dash.global_register().entries, **self.app.callback_map}
+        for callback_id, entry in declared.items():
+            own = [each for each in entry.get("raw_inputs", ()) if isinstance(each, LiveInput)]
+            stored = entry.get("callback")
+            if own and stored is not None and declaration_of(stored).background is not None:
+                raise ConfigurationError(
+                    f"The background callback {callback_id!r} has a LiveInput, and runs in another process, which has "
+                    "no snapshots. Leave background=True out, or make the heavy part a source of its own: "
+                    f"@source(after={own[0].source.name}, process=True)."
+                )
