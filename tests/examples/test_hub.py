@@ -131,7 +131,9 @@ def test_sockets_and_streams_of_the_examples_find_their_server(site: str, browse
 
 def test_the_page_of_dash_hub_is_answered_by_the_backend_beside_it(site: str, browser: Browser) -> None:
     browser.driver.get(f"{site}/dash-hub/")
-    browser.wait_for_element("#button").click()
+    browser.wait_for_element("#num_1").send_keys("6")
+    browser.find_element("#num_2").send_keys("7")
+    browser.find_element("#button").click()
     browser.wait_for_text_to_equal("#response-output", "6 * 7 = 42.0")
 
 
