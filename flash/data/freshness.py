@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from dash import MATCH, Input, Output
 from dash.exceptions import PreventUpdate
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("flash")
 
-Label = Literal["updated", "now", "stale", "showing", "empty", "running", "next", "error_id", "refresh"]
 Rule = Literal[True] | Callable[[Any], Any]
 
+#: The texts of the component: ``age.js`` has the English ones.
+LABELS = ("updated", "now", "stale", "showing", "empty", "running", "next", "error_id", "refresh")
 _BUTTON = "_flash-refresh"
 
 
@@ -48,7 +49,7 @@ def Freshness(  # A component, for those who write it in a layout.
     source: Source,
     id: str | dict[str, Any] | None = None,
     refresh: Rule | None = None,
-    labels: dict[Label, str] | None = None,
+    labels: dict[str, str] | None = None,
     className: str | None = None,
     style: dict[str, Any] | None = None,
 ) -> FreshnessBadge:
@@ -85,7 +86,7 @@ def Freshness(  # A component, for those who write it in a layout.
     if refresh is not None:
         _allow(source, refresh)
     source.shown = True
-    texts: dict[str, str] = {**(labels or {})}
+    texts = {**(labels or {})}
     button_label = texts.pop("refresh", None)
     given: dict[str, Any] = {"id": id, "labels": texts or None, "className": className, "style": style}
     return FreshnessBadge(
@@ -120,7 +121,8 @@ def declare(app: Flash) -> None:
     # Over the live connection: proxies end long HTTP requests, and a run may take minutes.
     @app.callback(Output(button, "allowed"), Input(button, "clicks"), websocket=True, hidden=True)
     async def answer(clicks: int | None) -> bool:
-        known = _refreshable.get(ctx.outputs_list["id"]["source"])
+        # The same id that callback_authorize_output was asked about.
+        known = _named(ctx.outputs_list)
         if known is None:
             raise PreventUpdate
         is_click = bool(ctx.triggered)
@@ -131,6 +133,13 @@ def declare(app: Flash) -> None:
         if is_click and not known.source.status.running:
             await _run(known.source)
         return True
+
+
+def _named(output: Any) -> _Refreshable | None:
+    """The source that a page names, if there is one."""
+    button = output.get("id") if isinstance(output, dict) else None
+    name = button.get("source") if isinstance(button, dict) else None
+    return _refreshable.get(name) if isinstance(name, str) else None
 
 
 async def _may(app: Flash, known: _Refreshable, client: Client) -> bool:
@@ -178,11 +187,10 @@ def _made_of(rule: Any) -> tuple[Any, ...] | None:
     return rule.__code__, rule.__defaults__, rule.__kwdefaults__, cells
 
 
-def _refuse_unknown(labels: dict[Label, str] | None) -> None:
-    known = get_args(Label)
+def _refuse_unknown(labels: dict[str, str] | None) -> None:
     for name in labels or {}:
-        if name not in known:
-            raise ConfigurationError(f"labels of Freshness takes {', '.join(known)}; it knows no {name!r}.")
+        if name not in LABELS:
+            raise ConfigurationError(f"labels of Freshness takes {', '.join(LABELS)}; it knows no {name!r}.")
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
