@@ -25,6 +25,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 def source(
+    func: None = None,
+    /,
     *,
     every: Duration | None = None,
     cron: str | None = None,
@@ -48,6 +50,7 @@ def source(
     A duration is a number of seconds, a text as ``"90s"``, ``"5m"``, ``"2h"``, ``"1d"``, or a timedelta.
 
     Args:
+        func: Nothing: it is written with parentheses.
         every: It runs so often.
         cron: It runs at the times of five fields: ``"0 9 * * mon-fri"``.
         at: It runs daily at a time, or at several: ``["09:00", "17:30"]``.
@@ -76,7 +79,7 @@ def source(
         ... def orders_by_day(orders):
         ...     return orders.groupby("day").sum()
     """
-    if callable(every):
+    if func is not None:
         raise ConfigurationError('Write @source(every="5m"), with parentheses and when it runs.')
     upstream = _upstream(after)
     settings = settings_of(
@@ -93,9 +96,9 @@ def source(
         process=process,
     )
 
-    def declare(func: Callable[..., Any]) -> Source:
-        _check(func, upstream, process)
-        declared = Source(func, settings, _name(name, func), upstream)
+    def declare(reader: Callable[..., Any]) -> Source:
+        _check(reader, upstream, process)
+        declared = Source(reader, settings, _name(name, reader), upstream)
         register(declared)
         return declared
 
@@ -191,8 +194,8 @@ def _check_arguments(func: Callable[..., Any], upstream: tuple[Source, ...]) -> 
 
 def _check_importable(func: Callable[..., Any]) -> None:
     name = getattr(func, "__qualname__", None)
-    if name is None or not name.replace(".", "").isidentifier():
-        what = "a lambda or a function within a function" if name else "no function of a module"
+    if name is None or inspect.ismethod(func) or not name.replace(".", "").isidentifier():
+        what = "no function of a module" if name is None or inspect.ismethod(func) else "a lambda or an inner function"
         raise ConfigurationError(
             f"A source with process=True is imported by its name in the other process, and {_place(func)} is {what}. "
             "Define it by def at the top of a module."

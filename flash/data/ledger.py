@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..storage import SharedStorageError, Storage
@@ -104,10 +105,9 @@ class Ledger:
             changes = {"at": now, "checked": now, "error": None, "inputs": _versions(source, inputs), "roots": roots}
             await self.change(source, record, version=version, **changes)
 
-    async def confirm_unchanged(self, source: Source, inputs: Sequence[Made]) -> None:
-        """Note that what a source was made of has been read again, and is the same."""
-        now = self._clock.now()
-        await self.change(source, at=now, checked=now, roots=roots_of(inputs))
+    async def confirm_unchanged(self, source: Source, inputs: Sequence[Made], at: datetime) -> None:
+        """Note that what a source was made of has been read again, at some time, and is the same."""
+        await self.change(source, at=at, checked=at, roots=roots_of(inputs))
 
     async def fail(self, source: Source, error: BaseException, inputs: Sequence[Made]) -> None:
         """Log and note that a run has failed. What was kept stays."""

@@ -163,8 +163,10 @@ class Term:
             if inputs is not None:
                 self._due.discard(source.name)
                 self._lanes[source.name].run(inputs)
-        elif roots_of(made) != state.roots and state.error is None:
-            await self._ledger.confirm_unchanged(source, made)
+        elif state.error is None and state.at is not None:
+            read = min(self._sources[each.name].known.state.at or state.at for each in source.after)
+            if read > state.at or roots_of(made) != state.roots:
+                await self._ledger.confirm_unchanged(source, made, max(read, state.at))
 
     def _newest_of(self, source: Source) -> list[Made] | None:
         return consistent([list(self._made[upstream.name]) for upstream in source.after])
