@@ -167,11 +167,11 @@ class _Scheduler(BaseScheduler):  # type: ignore[misc]  # APScheduler has no typ
         """Wait for the next tick, or until :meth:`wakeup` is called."""
         nexts = [job.next_run_time for job in self.get_jobs() if job.next_run_time is not None]
         seconds = min(((tick - self._clock.now()).total_seconds() for tick in nexts), default=_LOOKS_AGAIN)
-        self._sleep = asyncio.create_task(self._clock.sleep(min(seconds, _LOOKS_AGAIN)))
+        self._sleep = sleep = asyncio.create_task(self._clock.sleep(min(seconds, _LOOKS_AGAIN)))
         try:
-            await asyncio.wait([self._sleep])
+            await asyncio.wait([sleep])
         finally:
-            self._sleep.cancel()
+            sleep.cancel()
 
     def wakeup(self) -> None:
         """APScheduler asks for this when a job was added."""
