@@ -14,9 +14,9 @@ import pytest
 from dash.testing.wait import until
 
 from flash import Flash, Input, Output, components, html
-from flash.data import SourceError, declare, source
+from flash.data import Freshness, SourceError, declare, source
 from flash.data import freshness as module
-from flash.data.freshness import LABELS, Freshness
+from flash.data.freshness import LABELS
 from flash.exceptions import ConfigurationError
 
 from ..apps import flash_app, run, serving
@@ -37,18 +37,20 @@ class Orders:
 
     Attributes:
         runs: How many have begun.
+        began: Set by the first one.
         fails: Whether they fail.
     """
 
     def __init__(self) -> None:
         self.runs = 0
         self.fails = False
-        self._end = asyncio.Event()
+        self.began, self._end = asyncio.Event(), asyncio.Event()
 
         @source(every="1d", on_start=False, retry=0)
         async def orders() -> int:
             self.loop = asyncio.get_running_loop()
             self.runs += 1
+            self.began.set()
             await self._end.wait()
             self._end.clear()
             if self.fails:
@@ -258,8 +260,7 @@ def test_a_click_while_it_runs_is_ignored() -> None:
         app.layout = html.Div(Freshness(orders.source, refresh=True))
         async with serving(app) as client:
             first = asyncio.create_task(ask(client, click("orders")))
-            while not orders.source.status.running:
-                await asyncio.sleep(0.01)
+            await orders.began.wait()
             second = await ask(client, click("orders"))
             assert second.status_code == 200 and not first.done()
             orders.let_end()
