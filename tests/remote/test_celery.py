@@ -19,11 +19,15 @@ import celery
 import pytest
 import redis
 
+from flash import Flash, Input, Output, html
 from flash.exceptions import ConfigurationError
-from flash.remote import Remote, RemoteError, watcher
+from flash.remote import Remote, RemoteError, api_callback, watcher
 from flash.remote.backend import Progress, Result
 from flash.remote.celery import CeleryRemote
 
+from ..apps import flash_app, serving
+from ..live.sites import InProcess
+from ..live.tab import Tab, tab_of
 from ..storage.servers import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -142,7 +146,7 @@ def test_the_worker_does_not_know_the_dashboard(jobs: CeleryRemote) -> None:
     assert run(ask(jobs, "calc.knows")) == []
 
 
-def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, tmp_path: Path, keys: Any) -> None:
+def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, app: celery.Celery, tmp_path: Path, keys: Any) -> None:
     async def main() -> list[Any]:
         seen = []
         async for event in jobs.call("calc.reports", {"folder": str(tmp_path)}, call_id="progress"):
@@ -152,6 +156,8 @@ def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, tmp_path: Path, 
                 await comes_true((tmp_path / "second").exists)
                 # The watcher reads the state that says nothing of progress.
                 await asyncio.sleep(3 * watcher.FIRST)
+                # Celery would have results told to each process, on a connection that nobody here reads.
+                assert redis.Redis.from_url(app.conf.broker_url).pubsub_channels("celery-task-meta-*") == []
                 (tmp_path / "after second").touch()
             else:
                 (tmp_path / "after third").touch()
@@ -360,9 +366,29 @@ def test_waiting_for_a_place_counts_as_time(app: celery.Celery, tmp_path: Path) 
     run(main())
 
 
-def test_a_pickle_is_never_loaded(jobs: CeleryRemote, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert run(reason_of(ask(jobs, "calc.pickles", mark=str(tmp_path / "loaded")))) == "garbled"
-    assert not (tmp_path / "loaded").exists()
+def test_a_pickle_is_never_loaded(jobs: CeleryRemote, app: celery.Celery, tmp_path: Path) -> None:
+    assert run(reason_of(ask(jobs, "calc.pickles", folder=str(tmp_path)))) == "garbled"
+    assert ended(tmp_path) and not (tmp_path / "loaded").exists()
+    redis.Redis.from_url(app.conf.broker_url).flushdb()
+
+
+def test_a_worker_that_comes_later_drops_what_nobody_waits_for(
+    app: celery.Celery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Remote.celery(app, queue="later")
+    # As if no worker had been there to be told.
+    monkeypatch.setattr(jobs._jobs, "revoke", lambda: None)
+
+    async def main() -> None:
+        with pytest.raises(RemoteError, match="too long"):
+            await anext(jobs.call("calc.waits", {"folder": str(tmp_path)}, call_id="too-late", timeout=1))
+        await asyncio.to_thread(app.control.add_consumer, "later")
+        assert await ask(jobs, "calc.multiply", a=6, b=7) == {"product": 42}
+        await rest()
+
+    run(main())
+    app.control.cancel_consumer("later")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_values_that_json_cannot_hold_are_the_callers_error(jobs: CeleryRemote) -> None:
@@ -486,3 +512,114 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(builtins, "__import__", without_celery)
     with pytest.raises(ImportError, match=r'pip install "dash-flash\[celery\]"'):
         Remote.celery(None)
+
+
+# In the pages of an app.
+
+
+def page_of(jobs: CeleryRemote, **options: Any) -> Flash:
+    """An app whose callback asks for ``calc.<task>``, and shows what comes of it."""
+    dashboard = flash_app()
+    dashboard.layout = html.Div()
+
+    def declare(task: str) -> None:
+        @api_callback(
+            jobs / f"calc.{task}",
+            Output(task, "children"),
+            inputs={"folder": Input(task, "folder")},
+            progress=Output(task, "title"),
+            cancel=Input("stop", "x"),
+            on_error=lambda error: f"{error.reason}: {error.summary}",
+            app=dashboard,
+            **options,
+        )
+        def show(data: Any, folder: str) -> str:
+            return f"got {data}"
+
+    for task in ("reports", "waits"):
+        declare(task)
+    return dashboard
+
+
+def live(dashboard: Flash, scenario: Callable[[Tab], Awaitable[None]]) -> None:
+    """Run a scenario with one tab; afterwards nothing is under way."""
+
+    async def main() -> None:
+        async with serving(dashboard):
+            async with tab_of(InProcess(dashboard)) as tab:
+                await scenario(tab)
+            await comes_true(lambda: not any("Watcher" in repr(task) for task in asyncio.all_tasks()))
+
+    run(main())
+
+
+def test_a_page_shows_progress_and_the_result(jobs: CeleryRemote, tmp_path: Path, keys: Any) -> None:
+    async def scenario(tab: Tab) -> None:
+        await tab.request("reports.children", {"reports.folder": str(tmp_path)})
+        for mark, title in {"first": 30, "second": 30, "third": [60, "of 100"]}.items():
+            await comes_true((tmp_path / mark).exists)
+            await tab.until(lambda title=title: tab.value("reports.title") == title)
+            (tmp_path / f"after {mark}").touch()
+        await tab.until(lambda: tab.value("reports.children") == "got written")
+
+    live(page_of(jobs), scenario)
+    assert keys() == []
+
+
+def test_a_page_shows_what_may_be_told_of_an_error(jobs: CeleryRemote, tmp_path: Path) -> None:
+    @api_callback(
+        jobs / "calc.fails",
+        Output("out", "children"),
+        inputs={"click": Input("go", "n_clicks")},
+        send=[],
+        on_error=lambda error: f"{error.reason}: {error.summary}",
+        app=(dashboard := page_of(jobs)),
+    )
+    def show(data: Any, click: int) -> None:
+        raise AssertionError("there is no data")
+
+    async def scenario(tab: Tab) -> None:
+        await tab.request("out.children", {"go.n_clicks": 1})
+        await tab.until(lambda: tab.value("out.children") == "failed: The backend has failed.")
+
+    live(dashboard, scenario)
+
+
+@pytest.mark.parametrize("way", ["cancel", "leave"])
+def test_cancel_and_a_tab_that_leaves_end_the_task(way: str, jobs: CeleryRemote, tmp_path: Path, keys: Any) -> None:
+    dashboard = page_of(jobs)
+
+    async def scenario(tab: Tab) -> None:
+        await tab.request("waits.children", {"waits.folder": str(tmp_path)})
+        await comes_true((tmp_path / "started").exists)
+        if way == "cancel":
+            stops = [
+                name for name, entry in dashboard.callback_map.items() if entry["raw_inputs"] == [Input("stop", "x")]
+            ]
+            for stop in stops:
+                await tab.request(stop, {"stop.x": 1})
+        else:
+            await tab.leave()
+        await asyncio.to_thread(ended, tmp_path)
+
+    live(dashboard, scenario)
+    assert ended(tmp_path)
+    assert keys() == []
+
+
+def test_the_latest_call_ends_the_one_before(jobs: CeleryRemote, tmp_path: Path, keys: Any) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+
+    async def scenario(tab: Tab) -> None:
+        await tab.request("waits.children", {"waits.folder": str(first)})
+        await comes_true((first / "started").exists)
+        await tab.request("waits.children", {"waits.folder": str(second)})
+        await comes_true((second / "started").exists)
+        assert await asyncio.to_thread(ended, first)
+        (second / "after started").touch()
+        await tab.until(lambda: tab.value("waits.children") == "got done")
+
+    live(page_of(jobs, policy="latest"), scenario)
+    assert keys() == []
