@@ -10,8 +10,11 @@ from typing import Any, Protocol
 class Feed(Protocol):
     """What the functions get in place of the version that a hidden store of the page holds."""
 
-    async def at_least(self, version: int) -> Any:
-        """The newest that there is, and not older than a version unless that cannot be had in time.
+    async def at_least(self, held: Any) -> Any:
+        """The newest that there is, and not older than what a page holds unless that cannot be had in time.
+
+        Args:
+            held: What the page says that its hidden store holds. It may be anything.
 
         Returns:
             Something with a ``version``.
@@ -34,18 +37,18 @@ class Fed:
 
     Attributes:
         feed: What it is taken from.
-        asked: The version that the page holds.
+        held: What the page's hidden store holds.
         value: What the function gets; None before :meth:`fill`.
     """
 
     feed: Feed
-    asked: int
+    held: Any
     value: Any = None
 
     async def fill(self) -> None:
         """Get the value, once."""
         if self.value is None:
-            self.value = await self.feed.at_least(self.asked)
+            self.value = await self.feed.at_least(self.held)
 
 
 def with_feeds(feeds: Mapping[str, Feed], entries: Iterable[Any], values: list[Any]) -> tuple[list[Any], list[Fed]]:
@@ -61,8 +64,7 @@ def with_feeds(feeds: Mapping[str, Feed], entries: Iterable[Any], values: list[A
     for entry, value in zip(entries, values, strict=True):
         feed = feeds.get(entry["id"]) if isinstance(entry, dict) and isinstance(entry.get("id"), str) else None
         if feed is not None and entry.get("property") == "data":
-            # The page says which version it has seen; anything else is none.
-            value = Fed(feed, value if isinstance(value, int) else 0)
+            value = Fed(feed, value)
             found.append(value)
         filled.append(value)
     return filled, found

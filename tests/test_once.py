@@ -33,7 +33,7 @@ class Numbers:
         self.version = 1
         self.readied: list[int] = []
 
-    async def at_least(self, version: int) -> Version:
+    async def at_least(self, held: Any) -> Version:
         if not self.version:
             raise PreventUpdate
         return Version(self.version)

@@ -157,7 +157,7 @@ class DataOfApp:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def publish(self, source: Source) -> None:
-        """Tell the pages the version of a source, and how it fares."""
+        """Tell the pages the version of a source, by its tag, and how it fares."""
         if not source.shown:
             return
         self.app.flash_live.used = True
@@ -167,16 +167,16 @@ class DataOfApp:
             self._put(status_store(source), freshness.state_of(source))
 
     def _publish_version(self, source: Source) -> None:
-        store, version = version_store(source), source.version
+        store, tag = version_store(source), source.get().tag
         if not self.app.flash_shared.graph.is_shared((store, "data")):
-            self._put(store, version)
+            self._put(store, tag)
             return
         # A shared callback listens: the version is a change of the state, which one process makes.
-        self.app.flash_live.published.keep(store, version)
+        self.app.flash_live.published.keep(store, tag)
         running = self._running
-        if running is not None and running.engine is not None and running.engine.leads and version:
-            if self.app.shared_state.get(store, "data") != version:
-                self.app.push_mods({store: {"data": version}})
+        if running is not None and running.engine is not None and running.engine.leads and tag:
+            if self.app.shared_state.get(store, "data") != tag:
+                self.app.push_mods({store: {"data": tag}})
 
     def _put(self, store: str, value: Any) -> None:
         # Grows, also after a restart that begins to count versions anew.

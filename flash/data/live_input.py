@@ -23,8 +23,8 @@ LARGE = 100_000
 class LiveInput(Input):
     """A source as the input of a callback: it runs when the page loads, and for each new version of the source.
 
-    The function gets a :class:`flash.data.Snapshot`. To the page goes the number of its version alone, in a hidden
-    store that Flash adds to the layout. Calls with equal arguments run once for each version, and all that asked get the
+    The function gets a :class:`flash.data.Snapshot`. To the page goes the name of its version alone, in a hidden store
+    that Flash adds to the layout. Calls with equal arguments run once for each version, and all that asked get the
     same bytes; a function that reads who asks (``ctx.client``, ``ctx.cookies``, the request ...) runs for each.
 
     A page that loads before the first snapshot waits for it: ``dcc.Loading`` shows that.
@@ -74,8 +74,11 @@ class SourceFeed:
         self._source = source
         self._pool = pool
 
-    async def at_least(self, version: int) -> Snapshot:
+    async def at_least(self, held: Any) -> Snapshot:
         """The newest snapshot.
+
+        Args:
+            held: The tag of the snapshot that the page has been told of.
 
         Raises:
             PreventUpdate: There is none yet. Its number, when it comes, has the page ask again.
@@ -83,7 +86,7 @@ class SourceFeed:
         if not self._source.version:
             snapshot = await self._source.first(FIRST_SECONDS)
         else:
-            snapshot = await self._source.at_least(version, BEHIND_SECONDS)
+            snapshot = await self._source.at_least(_version_in(held), BEHIND_SECONDS)
         if not snapshot:
             raise PreventUpdate
         return snapshot
@@ -92,3 +95,9 @@ class SourceFeed:
         """Decode a large snapshot in a thread."""
         if value.size >= LARGE:
             await self._pool.run(lambda: value.value)
+
+
+def _version_in(held: Any) -> int:
+    """The version that a tag names; 0 when it is none."""
+    number = held.partition(".")[0] if isinstance(held, str) else ""
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else 0

@@ -85,6 +85,14 @@ class Snapshot:
         return self._decoded[0]
 
     @property
+    def tag(self) -> str | None:
+        """Names this version and its data: ``"7.5feceb66"``. Pages hold it. None for the empty snapshot.
+
+        A server that was started again may count its versions anew; equal tags mean equal data nevertheless.
+        """
+        return None if self._record is None else f"{self.version}.{self._record.digest[:8]}"
+
+    @property
     def size(self) -> int:
         """The bytes that it takes in a store."""
         return len(self._record.data) if self._record is not None else 0
