@@ -38,7 +38,10 @@ class Published:
             value: What JSON can hold.
             version: Greater than that of the value before, and than 0. A page takes none that is older.
         """
-        update = self._updates[store] = Update(store, {"data": dumps(value)}, versions={"data": version})
+        data = dumps(value)
+        if (known := self._updates.get(store)) is not None and known.values["data"] == data:
+            return  # Set again, it would have the callbacks of every page run again.
+        update = self._updates[store] = Update(store, {"data": data}, versions={"data": version})
         if self._live.has_loop:
             self._live.sending.send(None, [update])
 
