@@ -270,6 +270,21 @@ def test_a_click_while_it_runs_is_ignored() -> None:
     run(main)
 
 
+def test_an_asynchronous_layout_may_make_it() -> None:
+    async def main() -> None:
+        orders, app = Orders(), flash_app()
+
+        async def layout() -> Any:
+            return html.Div(Freshness(orders.source, refresh=True))
+
+        app.layout = layout
+        async with serving(app) as client:
+            assert b'"id":"_flash-status-orders"' in await (await client.get("/_dash-layout")).get_data()
+            assert (await ask(client, click("orders", None))).status_code == 200
+
+    run(main)
+
+
 @pytest.mark.parametrize("name", ["nothing", "", None, 5, ["orders"], {"orders": 1}])
 def test_what_is_no_source_is_not_run(name: Any) -> None:
     async def main() -> None:
