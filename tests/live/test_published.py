@@ -54,6 +54,18 @@ def test_tabs_get_each_change_and_those_that_arrive_the_newest() -> None:
     run(scenario)
 
 
+def test_a_value_that_is_published_again_is_sent_to_nobody() -> None:
+    async def scenario(app: Any) -> None:
+        async with tab_of(InProcess(app)) as tab:
+            for number in (1, 2, 3):
+                app.flash_live.published.put("orders", "same", number)
+            app.flash_live.published.put("orders", "new", 4)
+            await tab.until(lambda: tab.pushed("orders.data")[-1:] == ["new"])
+            assert tab.pushed("orders.data") == ["same", "new"]
+
+    run(scenario)
+
+
 def test_a_tab_that_was_away_gets_the_newest_once() -> None:
     async def scenario(app: Any) -> None:
         async with tab_of(InProcess(app)) as tab:
