@@ -57,8 +57,11 @@ def test_tabs_get_each_change_and_those_that_arrive_the_newest() -> None:
 def test_a_value_that_is_published_again_is_sent_to_nobody() -> None:
     async def scenario(app: Any) -> None:
         async with tab_of(InProcess(app)) as tab:
-            for number in (1, 2, 3):
-                app.flash_live.published.put("orders", "same", number)
+            app.flash_live.published.put("orders", "same", 1)
+            await tab.until(lambda: tab.pushed("orders.data") == ["same"])
+            app.flash_live.published.put("orders", "same", 2)
+            app.flash_live.published.put("other", 1, 3)
+            await tab.until(lambda: tab.pushed("other.data") == [1])
             app.flash_live.published.put("orders", "new", 4)
             await tab.until(lambda: tab.pushed("orders.data")[-1:] == ["new"])
             assert tab.pushed("orders.data") == ["same", "new"]
