@@ -41,7 +41,8 @@ def store_of(value: str | SnapshotStore | None, storage: Storage) -> SnapshotSto
     if isinstance(value, str):
         return _named(value.strip(), "The text")
     if value is not None:
-        raise ConfigurationError(f"Snapshots cannot be kept in a {type(value).__name__}. {_WRITE}")
+        what = "class" if isinstance(value, type) else type(value).__name__
+        raise ConfigurationError(f"Snapshots cannot be kept in a {what}. {_WRITE}")
     text = os.environ.get(VARIABLE, "").strip()
     if text:
         return _named(text, VARIABLE)

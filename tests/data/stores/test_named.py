@@ -80,7 +80,7 @@ def test_paths_are_those_of_sqlalchemy(tmp_path: Path, monkeypatch: pytest.Monke
         ("sqlite:///:memory:", "names SQLite, but no file"),
         ("sqlite:///secret/", "names SQLite, but no file"),
         (3, "Snapshots cannot be kept in a int"),
-        (MemorySnapshots, "Snapshots cannot be kept in a type"),
+        (MemorySnapshots, "Snapshots cannot be kept in a class"),
     ],
 )
 def test_what_names_no_store_is_refused_and_not_repeated(value: object, said: str) -> None:
