@@ -6,7 +6,7 @@ from .test_short import number, rows_of
 
 
 def test_snapshots() -> None:
-    rows = rows_of("data.py", "--rows", "1000", "--rounds", "1")
+    rows = rows_of("data.py", "--rows", "20000", "--rounds", "1")
     assert [row[0] for row in rows] == ["memory", "SQLite", "Redis"]
     for row in rows:
         assert all(number(cell) >= 0 for cell in row[2:]) and number(row[1]) > 0
