@@ -10,6 +10,10 @@
       · SharedStorageError      the shared storage does not answer (:mod:`flash.storage`)
           · SharedStorageGap    messages of a topic are gone
       · SeveralProcesses        several processes serve an app whose shared state is in memory
+      · RemoteError             a backend has not given a result (:mod:`flash.remote`)
+      · SourceError             a source could not be read; its text is for users (:mod:`flash.data`)
+      · SnapshotValueError      a source returned what no store keeps
+      · SnapshotStoreError      a store of snapshots does not work
       · PoolFull                more plain calls wait than the pool accepts; answered with 503
 
 Each message says what was wrong, where, and what to write instead. Errors of Dash's own stay Dash's

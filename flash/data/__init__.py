@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..companions import join_apps
 from .alone import start, stop
+from .codec import SnapshotValueError
 from .declare import source, use_store
 from .failures import SourceError
 from .join import DataOfApp
 from .live_input import LiveInput
 from .snapshot import Failure, Snapshot, Status
 from .source import Source
+from .stores import SnapshotStore, SnapshotStoreError
 
 if TYPE_CHECKING:
     from .freshness import Freshness
@@ -21,6 +23,9 @@ __all__ = [
     "Freshness",
     "LiveInput",
     "Snapshot",
+    "SnapshotStore",
+    "SnapshotStoreError",
+    "SnapshotValueError",
     "Source",
     "SourceError",
     "Status",
