@@ -27,7 +27,8 @@ PAGE = str(APPS / "asking_page.py")
 PAGES = ("page", "page-inline-backend", "workers")
 
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("page", PAGES)]
-every_kind = pytest.mark.parametrize("kind", ["http", "live", "stream"])
+every_kind = pytest.mark.parametrize("kind", ["http", "live", "stream", "remote"])
+streams = pytest.mark.parametrize("kind", ["stream", "remote"])
 
 #: Counts the callback requests of a page that are under way.
 COUNT_REQUESTS = """
@@ -142,22 +143,23 @@ def test_a_page_is_alive_while_its_backend_works(
     assert backend.told(name) == ["began", "answered"]
 
 
+@streams
 def test_what_is_cancelled_ends_at_the_backend(
-    site: str, page: str, browser: Browser, backend: Backend, name: str
+    site: str, page: str, browser: Browser, backend: Backend, name: str, kind: str
 ) -> None:
     show(browser, f"{site}/{page}/")
-    wish(browser, "stream", name)
+    wish(browser, kind, name)
     eventually(browser, lambda: backend.told(name) == ["began"])
     browser.wait_for_text_to_equal("#running", "runs")
     browser.find_element("#cancel").click()
     browser.wait_for_text_to_equal("#running", "over")
     eventually(browser, lambda: backend.told(name) == ["began", "cancelled"])
-    assert browser.find_element("#stream-answer").text == f"asking for {name}"
+    assert browser.find_element(f"#{kind}-answer").text == (f"asking for {name}" if kind == "stream" else "")
     # The page goes on.
-    wish(browser, "stream", f"{name}-again")
+    wish(browser, kind, f"{name}-again")
     eventually(browser, lambda: backend.told(f"{name}-again") == ["began"])
     backend.release(f"{name}-again")
-    browser.wait_for_text_to_equal("#stream-answer", f"result of {name}-again")
+    browser.wait_for_text_to_equal(f"#{kind}-answer", f"result of {name}-again")
 
 
 @every_kind
@@ -200,13 +202,14 @@ def test_a_late_answer_overwrites_no_newer_one(
             return
 
 
+@streams
 def test_a_stream_that_is_replaced_ends_at_the_backend(
-    site: str, page: str, browser: Browser, backend: Backend, name: str
+    site: str, page: str, browser: Browser, backend: Backend, name: str, kind: str
 ) -> None:
     show(browser, f"{site}/{page}/")
     for each in (f"{name}-early", f"{name}-late"):
-        wish(browser, "stream", each)
+        wish(browser, kind, each)
         eventually(browser, lambda each=each: backend.told(each) == ["began"])
     eventually(browser, lambda: backend.told(f"{name}-early") == ["began", "cancelled"])
     backend.release(f"{name}-late")
-    browser.wait_for_text_to_equal("#stream-answer", f"result of {name}-late")
+    browser.wait_for_text_to_equal(f"#{kind}-answer", f"result of {name}-late")

@@ -1,4 +1,6 @@
-"""A page whose callbacks ask another app of the hub: by HTTP, over the live connection, and in a stream. Flash."""
+"""A page whose callbacks ask another app of the hub: by HTTP, over the live connection, in a stream, and as a remote
+callback. Flash.
+"""
 
 import os
 from urllib.parse import urljoin
@@ -6,15 +8,19 @@ from urllib.parse import urljoin
 import httpx
 
 from flash import Flash, Input, Output, dcc, html, set_props
+from flash.remote import Remote, api_callback
 
-backend = httpx.AsyncClient(base_url=urljoin(os.environ["FLASH_HUB_URL"], os.environ["BACKEND_URL"]), timeout=None)
+BACKEND = urljoin(os.environ["FLASH_HUB_URL"], os.environ["BACKEND_URL"])
+KINDS = ("http", "live", "stream", "remote")
+
+backend = httpx.AsyncClient(base_url=BACKEND, timeout=None)
 
 app = Flash(__name__, title="Asking", update_title=None)
 app.server.after_serving(backend.aclose)
 app.layout = html.Div(
     [
-        *(dcc.Input(id=kind, debounce=True) for kind in ("http", "live", "stream")),
-        *(html.P(id=f"{kind}-answer") for kind in ("http", "live", "stream")),
+        *(dcc.Input(id=kind, debounce=True) for kind in KINDS),
+        *(html.P(id=f"{kind}-answer") for kind in KINDS),
         html.Button("Cancel", id="cancel"),
         html.Button("Quick", id="quick"),
         html.P(id="quick-answer"),
@@ -53,6 +59,18 @@ async def over_the_live_connection(name):
 async def in_a_stream(name):
     yield f"asking for {name}"
     yield await result_of(name)
+
+
+@api_callback(
+    Remote(BACKEND) / "work",
+    Output("remote-answer", "children"),
+    inputs={"name": Input("remote", "value")},
+    cancel=Input("cancel", "n_clicks"),
+    running=[(Output("running", "children"), "runs", "over")],
+    app=app,
+)
+async def on_the_backend(data, name):
+    return data["result"]
 
 
 @app.callback(Output("quick-answer", "children"), Input("quick", "n_clicks"), prevent_initial_call=True)

@@ -25,6 +25,12 @@ async def work(name: str, request: Request) -> dict[str, str]:
     return {"result": f"result of {name}"}
 
 
+@app.post("/work")
+async def named_work(named: dict[str, str], request: Request) -> dict[str, str]:
+    """The same for one who names the work in the body."""
+    return await work(named["name"], request)
+
+
 async def departure(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
