@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import waitress
 from flash import data
 
@@ -19,8 +22,10 @@ CONNECTIONS = 1000
 def main() -> None:
     """Serve until the process is ended."""
     start_logging(LOGS)
+    # As services and containers are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     app = create_app(Users(USERS))
-    data.start()
+    data.start(name="{{name}}")
     try:
         waitress.serve(app.server, host=HOST, port=PORT, threads=THREADS, connection_limit=CONNECTIONS)
     finally:

@@ -77,7 +77,10 @@ def start_logging(folder: Path) -> Path:
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s")
     root = logging.getLogger()
     root.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper())
-    for handler in (rotating, logging.StreamHandler(sys.stderr)):
+    stream = logging.StreamHandler(sys.stderr)
+    # What a server's own logger shows already, is not shown twice.
+    stream.addFilter(lambda record: not logging.getLogger(record.name).handlers)
+    for handler in (rotating, stream):
         handler.setFormatter(form)
         root.addHandler(handler)
     # One line for each tick of each source would hide the others.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from flash import data
@@ -101,6 +102,7 @@ def test_when_reading_fails_the_data_stay_and_the_page_says_why(client, signed_i
         raise SourceError("The machine does not answer.")
 
     monkeypatch.setattr(reading, "read_machine", fail)
+    monkeypatch.setattr(schedule.machine, "settings", replace(schedule.machine.settings, retry=0))
     with pytest.raises(SourceError, match="does not answer"):
         schedule.machine.refresh()
     until(lambda: schedule.machine.get().error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -65,6 +66,7 @@ def test_when_reading_fails_the_data_stay(client, monkeypatch):
         raise SourceError("The machine does not answer.")
 
     monkeypatch.setattr(reading, "read_machine", fail)
+    monkeypatch.setattr(schedule.machine, "settings", replace(schedule.machine.settings, retry=0))
     with pytest.raises(SourceError, match="does not answer"):
         schedule.machine.refresh()
     until(lambda: schedule.machine.get().error)
