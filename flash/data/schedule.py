@@ -198,7 +198,7 @@ class _Ticks(BaseTrigger):  # type: ignore[misc]
         self._line = line
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        return self._line.trigger.next_after(max(now, self._line.last))
+        return self._line.trigger.next_after(now)
 
 
 class _ClockZone(tzinfo):

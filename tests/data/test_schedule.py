@@ -195,6 +195,14 @@ async def test_added_from_within_it_takes_the_place_of_the_other() -> None:
 
 
 @on_loop
+async def test_what_was_handled_elsewhere_meanwhile_is_not_given_from_within_the_same_moment() -> None:
+    async with kit(first=NINE, second=NINE) as it:
+        it.then = lambda name: [it.add(other, NINE) for other in ("first", "second")] and None
+        await it.clock.advance("2m")
+        assert it.told() == [("first", ["09:00"])]
+
+
+@on_loop
 async def test_stopped_from_within_nothing_more_comes_and_nothing_is_lost() -> None:
     async with kit(first=NINE, second=NINE) as it:
         it.then = lambda name: it.schedule.stop()
