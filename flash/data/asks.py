@@ -25,13 +25,14 @@ _REMEMBERED = 1000
 
 
 def given_name(source: str) -> str:
-    """Where the store has what a run elsewhere has given, until the process that leads has kept it. No source's name."""
+    """Where the store has what a run elsewhere has given, until the process that leads has kept it."""
     return f"{source}.given"
 
 
 @dataclass(slots=True)
 class _Ask:
-    answer: asyncio.Future[dict[str, Any]]
+    answer: dict[str, Any] | None = None
+    wakes: asyncio.Event = field(default_factory=asyncio.Event)
     heard: float = field(default_factory=time.monotonic)
 
 
@@ -71,26 +72,31 @@ class Asks:
             SourceError: The run has failed, or nobody answers.
         """
         number = secrets.token_hex(8)
-        asked = self._asked[number] = _Ask(asyncio.get_running_loop().create_future())
+        asked = self._asked[number] = _Ask()
         try:
-            while not asked.answer.done():
+            while asked.answer is None:
                 if time.monotonic() - asked.heard > SILENCE_SECONDS:
                     raise SourceError("No process runs the sources now; try again later.")
+                asked.wakes.clear()
                 await self._publish({"refresh": source.name, "id": number, "given": given})
-                await asyncio.wait({asked.answer}, timeout=ASKS_AGAIN)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ASKS_AGAIN):
+                        await asked.wakes.wait()
         except SharedStorageError as error:
             raise SourceError("The processes cannot reach each other now; try again later.") from error
         finally:
             del self._asked[number]
-        answer = asked.answer.result()
-        if answer["reason"] is not None:
-            raise SourceError(answer["reason"])
-        return int(answer["version"])
+        if asked.answer["reason"] is not None:
+            raise SourceError(asked.answer["reason"])
+        return int(asked.answer["version"])
 
     def hear(self, message: dict[str, Any]) -> None:
-        """Take a request or an answer."""
+        """Take a request, an answer, or that another process leads from now on, which is asked then."""
         number = message.get("id", "")
-        if "refresh" in message:
+        if "leads" in message:
+            for each in self._asked.values():
+                each.wakes.set()
+        elif "refresh" in message:
             if self.leads() and number not in self._answering:
                 task = asyncio.create_task(
                     self._answer(message["refresh"], number, message.get("given")), name="flash-data-answer"
@@ -99,14 +105,15 @@ class Asks:
                 task.add_done_callback(lambda _: self._answering.pop(number, None))
         elif (asked := self._asked.get(number)) is not None:
             asked.heard = time.monotonic()
-            if "version" in message and not asked.answer.done():
-                asked.answer.set_result(message)
+            if "version" in message:
+                asked.answer = message
+                asked.wakes.set()
 
     async def close(self) -> None:
         """Answer nothing more; who waits here is told that the program ends."""
         for asked in self._asked.values():
-            if not asked.answer.done():
-                asked.answer.set_result({"reason": "The program ends.", "version": 0})
+            asked.answer = asked.answer or {"reason": "The program ends.", "version": 0}
+            asked.wakes.set()
         while tasks := {task for task in self._answering.values() if not task.done()}:
             for task in tasks:
                 task.cancel()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..exceptions import ConfigurationError
 from ..pool import Pool
-from ..storage import MemoryStorage, ProcessLock, SeveralProcesses, Storage, refuse_several
+from ..storage import MemoryStorage, ProcessLock, SeveralProcesses, SharedStorageError, Storage, refuse_several
 from .asks import Asks
 from .chain import in_order
 from .clock import Clock
@@ -127,7 +127,7 @@ class Engine:
         """End all runs, give the lease back, and let go of everything. It may be called again."""
         await self._leader.close()
         await self._asks.close()
-        await self._tell_free()
+        await self._tell({"free": self._process})
         await self._runs.close()
         await self._following.close()
         await self._listeners.close()
@@ -173,6 +173,7 @@ class Engine:
             await term.end()
             raise
         self._term = term
+        await self._tell({"leads": self._process})
 
     async def end(self) -> None:
         """Run nothing more: this process leads no more."""
@@ -202,12 +203,13 @@ class Engine:
         else:
             self._asks.hear(message)
 
-    async def _tell_free(self) -> None:
+    async def _tell(self, news: dict[str, str]) -> None:
+        """Tell the other processes of the lease. Without that they find out, a little later."""
         try:
             async with asyncio.timeout(1):
-                await self._storage.apublish(self._topic, {"free": self._process}, NEWS_TTL)
-        except Exception as error:
-            logger.debug("Nobody was told that the lease is free: %s", error)
+                await self._storage.apublish(self._topic, news, NEWS_TTL)
+        except (TimeoutError, SharedStorageError) as error:
+            logger.debug("The other processes were not told %s: %s", news, error)
 
     # Beginning and ending.
 
