@@ -29,7 +29,19 @@ logger = logging.getLogger("flash")
 #: Of the answer that says why a call was refused. More is not read.
 _MOST_REFUSAL_BYTES = 64 * 1024
 
-_OWN_HEADERS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "host", "idempotency-key"})
+_OWN_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "idempotency-key",
+        "transfer-encoding",
+        "x-request-id",
+    }
+)
 
 
 class Remote(Backend):
@@ -53,6 +65,7 @@ class Remote(Backend):
 
     Raises:
         ConfigurationError: An argument cannot work, or the variable that ``token`` names is not set.
+        ImportError: The extra ``remote`` is not installed.
 
     Example:
         >>> calc = Remote("http://calc:8000", token="env:CALC_TOKEN", timeout=60)
@@ -255,9 +268,7 @@ def _require_httpx2() -> None:
     try:
         import httpx2  # noqa: F401
     except ImportError as error:
-        raise ConfigurationError(
-            'Remote callbacks need httpx2, which is not installed: pip install "dash-flash[remote]"'
-        ) from error
+        raise ImportError('flash.remote needs an extra: pip install "dash-flash[remote]"') from error
 
 
 def _checked_url(url: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
+import weakref
 from typing import Any
 
 import httpx2
@@ -324,6 +326,18 @@ def test_a_backend_that_is_forgotten_closes_its_connections() -> None:
     run(main)
 
 
+def test_a_loop_that_was_closed_without_a_word_is_forgotten() -> None:
+    remote = echoing()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(called(remote))
+    loop.close()
+    closed = weakref.ref(loop)
+    del loop
+    run(lambda: called(remote))
+    gc.collect()
+    assert closed() is None
+
+
 # Declaring.
 
 
@@ -365,6 +379,7 @@ def test_what_is_no_path_is_refused_as_a_task(name: Any) -> None:
         ({"headers": {"X-Team": "é"}}, "printable ASCII"),
         ({"headers": {"X-Team\r\nX": "é"}}, "printable ASCII"),
         ({"headers": {"Idempotency-Key": "1"}}, "Leave it out of headers="),
+        ({"headers": {"x-request-id": "1"}}, "Leave it out of headers="),
     ],
 )
 def test_what_cannot_work_is_refused_with_a_sentence(arguments: dict[str, Any], sentence: str) -> None:
@@ -378,6 +393,6 @@ def test_a_query_and_tasks_do_not_go_together() -> None:
 
 
 def test_without_httpx2_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "httpx2", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "dash-flash\[remote\]"'):
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    with pytest.raises(ImportError, match=r'pip install "dash-flash\[remote\]"'):
         Remote("http://calc")
