@@ -186,6 +186,15 @@ async def test_added_again_it_counts_from_what_was_handled_elsewhere() -> None:
 
 
 @on_loop
+async def test_what_is_added_while_it_waits_for_something_later_is_given_in_time() -> None:
+    async with kit(nine=NINE) as it:
+        await it.clock.advance(1)
+        it.add("minute", trigger_of(cron="* * * * *", tz="UTC"))
+        await it.clock.advance(to="2026-03-01T08:59:10Z")
+        assert it.told() == [("minute", ["08:59"])]
+
+
+@on_loop
 async def test_added_from_within_it_takes_the_place_of_the_other() -> None:
     async with kit(orders=EVERY_5) as it:
         it.then = lambda name: it.add("orders", NINE)
