@@ -203,13 +203,17 @@ class Tabs:
         count: How many.
         flash: Whether they speak as Flash's client; otherwise they only listen, or speak as Dash's worker.
         deflate: Whether they offer compression, as browsers do.
+        kind: The class of each.
 
     Attributes:
         received: The messages that all of them have received.
     """
 
-    def __init__(self, port: int, count: int, *, flash: bool, deflate: bool = False) -> None:
+    def __init__(
+        self, port: int, count: int, *, flash: bool, deflate: bool = False, kind: Callable[[Tabs, int], Tab] = Tab
+    ) -> None:
         self.port = port
+        self.kind = kind
         self.count = count
         self.hello = json.dumps(HELLO).encode() if flash else b""
         self.acknowledges = flash
@@ -245,7 +249,7 @@ class Tabs:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
             connection.setblocking(False)
             await loop.sock_connect(connection, ("127.0.0.1", self.port))
-            tab = Tab(self, number)
+            tab = self.kind(self, number)
             await loop.create_connection(lambda tab=tab: tab, sock=connection)  # type: ignore[misc]
             self.all.append(tab)
             # The handshakes come one after the other, so that no queue of them falls on what is measured.

@@ -20,7 +20,7 @@ def test_each_public_module_is_a_command() -> None:
     assert result.exit_code == 0
     listed = [line.split(maxsplit=1) for line in result.output.partition("Commands:\n")[2].splitlines()]
     assert ["run", "Serve a Flash app."] in listed
-    assert {"check", "hub", "new", "run", "user"} == {name for name, _ in listed}
+    assert {"check", "data", "hub", "new", "run", "user"} == {name for name, _ in listed}
 
 
 def test_an_unknown_command_is_refused() -> None:
