@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,16 @@ def own_registry() -> Iterator[None]:
 def orders() -> int:
     """The orders of today."""
     return 1
+
+
+def test_the_documentation_names_every_argument() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    arguments = [name for name in inspect.signature(source).parameters if name != "func"]
+    assert len(arguments) > 10 and [name for name in arguments if f"`{name}=`" not in text] == []
+    for name, parameter in inspect.signature(source).parameters.items():
+        if parameter.default not in (None, True, False):
+            row = next(line for line in text.splitlines() if line.startswith(f"| `{name}=`"))
+            assert row.endswith(f"`{parameter.default!r}` |".replace("'", '"')), row
 
 
 def refused(func: Any = orders, **arguments: Any) -> str:
