@@ -211,11 +211,12 @@ class _Ask:
             async with asyncio.timeout_at(self.deadline):
                 request = client.build_request("POST", self._url, content=self._body, headers=self._headers)
                 response = await client.send(request, stream=True)
-            chunks = self._chunks(response)
-            if not response.is_success:
-                raise await _refusal(response, chunks)
-            async for message in messages(response.headers.get("content-type", ""), chunks):
-                yield message
+            async with aclosing(self._chunks(response)) as chunks:
+                if not response.is_success:
+                    raise await _refusal(response, chunks)
+                async with aclosing(messages(response.headers.get("content-type", ""), chunks)) as said:
+                    async for message in said:
+                        yield message
         except TimeoutError as error:
             raise Failure("timeout", status=None if response is None else response.status_code) from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
@@ -226,7 +227,7 @@ class _Ask:
             if response is not None:
                 await response.aclose()
 
-    async def _chunks(self, response: httpx2.Response) -> AsyncIterator[bytes]:
+    async def _chunks(self, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
         """The bytes of an answer as they come, until the call's time is over."""
         if response.headers.get("content-encoding", "identity") != "identity":
             raise Failure("garbled", status=response.status_code, told="The answer is compressed, and was not to be.")

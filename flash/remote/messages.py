@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -46,14 +47,15 @@ async def messages(content_type: str, chunks: AsyncIterator[bytes]) -> AsyncGene
         yield Result(decoded(await whole(chunks, MOST_BYTES)))
         return
     last: Result | None = None
-    async for message, final in said:
-        if final:
-            yield message
-            return
-        if isinstance(message, Progress):
-            yield message
-        else:
-            last = message
+    async with aclosing(said):
+        async for message, final in said:
+            if final:
+                yield message
+                return
+            if isinstance(message, Progress):
+                yield message
+            else:
+                last = message
     if last is None:
         raise Failure("garbled", told="The stream has ended without a result.")
     yield last
@@ -94,18 +96,20 @@ def excerpt(text: bytes) -> str:
     return repr(text[: 4 * _EXCERPT_CHARACTERS].decode(errors="replace")[:_EXCERPT_CHARACTERS])
 
 
-async def _of_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Message, bool]]:
-    async for line in _lines(chunks):
-        if line.strip():
-            yield _said(decoded(line))
+async def _of_lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[Message, bool], None]:
+    async with aclosing(_lines(chunks)) as lines:
+        async for line in lines:
+            if line.strip():
+                yield _said(decoded(line))
 
 
-async def _of_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Message, bool]]:
-    async for name, data in _events(chunks):
-        if name in _MEMBERS:
-            yield _said({name: decoded(data)})
-        elif name in ("", "message"):
-            yield _said(decoded(data))
+async def _of_events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[Message, bool], None]:
+    async with aclosing(_lines(chunks, returns=True)) as lines, aclosing(_events(lines)) as events:
+        async for name, data in events:
+            if name in _MEMBERS:
+                yield _said({name: decoded(data)})
+            elif name in ("", "message"):
+                yield _said(decoded(data))
 
 
 def _said(value: Any) -> tuple[Message, bool]:
@@ -134,10 +138,10 @@ def _reported(error: Any) -> Failure:
     )
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:
+async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
     """The events of a stream: their names and data. What stands behind the last empty line is none."""
     name, data, size = "", list[bytes](), 0
-    async for line in _lines(chunks, returns=True):
+    async for line in lines:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if not line:
@@ -153,7 +157,7 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, byte
                 raise _too_long()
 
 
-async def _lines(chunks: AsyncIterator[bytes], returns: bool = False) -> AsyncIterator[bytes]:
+async def _lines(chunks: AsyncIterator[bytes], returns: bool = False) -> AsyncGenerator[bytes, None]:
     """The lines of a body, without their ends.
 
     Args:

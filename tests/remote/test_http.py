@@ -182,6 +182,46 @@ def test_a_result_that_is_garbled_behind_its_progress_is_not_asked_for_again() -
     run(main)
 
 
+def lines(*messages: bytes, length: int = 0) -> list[bytes]:
+    """An answer of lines, whose connection is closed before it has its length."""
+    head = response("200 OK", b"", content_type="application/x-ndjson", content_length=length or None)
+    return [head, *(message + b"\n" for message in messages)]
+
+
+def test_a_call_that_is_lost_behind_its_progress_is_not_sent_again() -> None:
+    async def main() -> None:
+        async with Scripted(lines(b'{"progress": 1}', length=100), OK).served() as backend:
+            with pytest.raises(RemoteError) as raised:
+                await called(Remote(backend.address, idempotent=True))
+            assert raised.value.reason == "unreachable" and backend.script == [OK]
+
+    run(main)
+
+
+def test_a_server_that_does_not_end_its_answer_is_left_with_the_result() -> None:
+    async def main() -> None:
+        left = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
+            writer.writelines(lines(b'{"result": 1}', length=1000))
+            await reader.read()
+            writer.close()
+            left.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        remote = Remote(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", limit=1)
+        for _ in range(2):
+            left.clear()
+            assert await called(remote) == [Result(1)]
+            await left.wait()
+        server.close()
+        await server.wait_closed()
+
+    run(main)
+
+
 # How many.
 
 

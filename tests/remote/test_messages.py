@@ -59,14 +59,14 @@ def test_of_plain_lines_the_last_is_the_answer() -> None:
 
 def test_events_in_all_their_forms() -> None:
     text = (
-        b"\xef\xbb\xbf: a comment\r\n\r\n"
+        b'\xef\xbb\xbfdata: {"progress": 0}\r\n: a comment\r\n\r\n'
         b'event: progress\nid: 7\nretry: 10\ndata: {"percent":\ndata:  40}\n\n'
         b"event:progress\rdata:2\r\r"
         b"event: something\ndata: else\n\n"
         b"event: result\r\ndata: [1,\r\ndata: 2]\r\n\r\n"
     )
     for chunks in pieces(text):
-        assert said(EVENTS, *chunks) == [Progress({"percent": 40}), Progress(2), Result([1, 2])]
+        assert said(EVENTS, *chunks) == [Progress(0), Progress({"percent": 40}), Progress(2), Result([1, 2])]
 
 
 def test_events_without_names_are_as_lines() -> None:
