@@ -222,6 +222,20 @@ def test_a_server_that_does_not_end_its_answer_is_left_with_the_result() -> None
     run(main)
 
 
+def test_an_answer_that_is_not_read_gives_its_connection_back() -> None:
+    packed = response("200 OK", content_encoding="gzip", content_length=1000)
+
+    async def main() -> None:
+        async with Scripted(packed, packed).served() as backend:
+            remote = Remote(backend.address, limit=1, timeout=5)
+            for _ in range(2):
+                with pytest.raises(RemoteError) as raised:
+                    await called(remote)
+                assert raised.value.reason == "garbled"
+
+    run(main)
+
+
 # How many.
 
 
