@@ -68,11 +68,11 @@ class Ledger:
             SharedStorageError: It cannot be read or written.
             SnapshotStoreError: The same.
         """
+        await self._confirm()
         await self._following.read(source)
         known, record = source.known, await self._store.newest(source.name)
         if known.record is not None and (record is None or record.version < known.version):
             logger.warning("The store has lost the snapshots of %r; its newest one is written again.", source.name)
-            await self._confirm()
             await self._store.put(source.name, known.record, source.settings.keep)
 
     async def keep(self, source: Source, run: int, encoded: Encoded, inputs: Sequence[Made]) -> None:

@@ -38,73 +38,69 @@ class Processes:
         self._pool = pool
         # Taken for moments only, in threads and on the loop.
         self._lock = threading.Lock()
-        self._idle: dict[str, list[_Process]] = defaultdict(list)
-        self._busy: dict[str, list[_Process]] = defaultdict(list)
+        self._idle: dict[str, list[Process]] = defaultdict(list)
+        self._busy: set[Process] = set()
         self._closed = False
 
-    async def run(self, source: Source, inputs: Sequence[Record]) -> Encoded:
-        """Run a source in a process.
+    def take(self, source: Source) -> Process:
+        """A process for one run, to be given to :meth:`run`."""
+        with self._lock:
+            idle = self._idle[source.name]
+            process = idle.pop() if idle and not self._closed else Process(source)
+            self._busy.add(process)
+        return process
+
+    async def run(self, process: Process, inputs: Sequence[Record]) -> Encoded:
+        """Run its source in a process, which is kept for the next run then.
 
         Raises:
             SourceError: What the function raised.
             ChildFailed: It raised something else.
             RunFailed: The process has ended, or the result cannot be kept.
         """
-        return await self._pool.run(self._run, source, inputs)
-
-    def kill(self, source: str) -> None:
-        """End the runs of a source at once."""
-        with self._lock:
-            processes = list(self._busy[source])
-        for each in processes:
-            each.kill()
+        return await self._pool.run(self._run, process, inputs)
 
     def close(self) -> None:
         """End all processes."""
         with self._lock:
             self._closed = True
             idle = [each for processes in self._idle.values() for each in processes]
-            busy = [each for processes in self._busy.values() for each in processes]
+            busy = list(self._busy)
             self._idle.clear()
         for each in [*idle, *busy]:
             each.kill()
         for each in idle:
             each.end()
 
-    def _run(self, source: Source, inputs: Sequence[Record]) -> Encoded:
-        process = self._take(source)
+    def _run(self, process: Process, inputs: Sequence[Record]) -> Encoded:
         try:
             answer = process.ask(inputs)
         except (EOFError, OSError):
             with self._lock:
-                self._busy[source.name].remove(process)
+                self._busy.discard(process)
             raise RunFailed(f"The process of the run has ended ({process.end()}).") from None
-        self._give_back(source, process)
+        self._give_back(process)
         return _result(answer)
 
-    def _take(self, source: Source) -> _Process:
+    def _give_back(self, process: Process) -> None:
         with self._lock:
-            if self._closed:
-                raise RunFailed("The run was cancelled.")
-            idle = self._idle[source.name]
-            process = idle.pop() if idle else _Process(source)
-            self._busy[source.name].append(process)
-        return process
-
-    def _give_back(self, source: Source, process: _Process) -> None:
-        with self._lock:
-            self._busy[source.name].remove(process)
+            self._busy.discard(process)
             if not self._closed:
-                self._idle[source.name].append(process)
+                self._idle[process.source].append(process)
                 return
         process.kill()
         process.end()
 
 
-class _Process:
-    """One process, and the pipe to it. It is started when it is first asked."""
+class Process:
+    """One process, and the pipe to it. It is started when it is first asked.
+
+    Args:
+        source: What runs in it.
+    """
 
     def __init__(self, source: Source) -> None:
+        self.source = source.name
         self._connection, self._other = _spawn.Pipe()
         place = source.func.__module__, source.func.__qualname__
         self._process = _spawn.Process(
@@ -114,6 +110,12 @@ class _Process:
         self._killed = False
 
     def ask(self, inputs: Sequence[Record]) -> tuple[dict[str, Any], bytes]:
+        """Have it run once, and wait for the answer.
+
+        Raises:
+            EOFError: It has ended.
+            OSError: The same.
+        """
         self._start()
         self._connection.send_bytes(orjson.dumps([each.kind for each in inputs]))
         for each in inputs:
@@ -122,6 +124,7 @@ class _Process:
         return head, self._connection.recv_bytes()
 
     def kill(self) -> None:
+        """End it at once, from any thread."""
         with self._lock:
             self._killed = True
             if self._process.pid is not None and not self._connection.closed:

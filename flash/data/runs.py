@@ -13,7 +13,7 @@ from ..pool import Pool, ended_program
 from .clock import Clock
 from .codec import Encoded, decode, encode
 from .failures import RunFailed, StillRunning
-from .processes import Processes
+from .processes import Process, Processes
 from .source import Source
 from .stores.base import Record
 from .values import SnapshotValueError
@@ -37,7 +37,9 @@ class Runs:
         self._pool = pool
         self._clock = clock
         self._processes = Processes(pool)
+        #: Runs that took too long and go on; and those that were broken off, since this process led no more.
         self._overrun: dict[str, set[asyncio.Task[Encoded]]] = defaultdict(set)
+        self._broken_off: dict[str, set[asyncio.Task[Encoded]]] = defaultdict(set)
 
     def overruns(self, source: Source) -> bool:
         """Whether an older run goes on, which nothing can end."""
@@ -54,14 +56,24 @@ class Runs:
             RunFailed: It took too long, its process has ended, or its result cannot be kept.
             Exception: What the function raised.
         """
-        if self.overruns(source) and source.settings.overlap != "parallel":
-            raise StillRunning("An earlier run took too long and cannot be ended; it still runs.")
-        work = asyncio.create_task(self._work(source, inputs), name=f"flash-data-run-{source.name}")
+        if source.settings.overlap != "parallel":
+            if self.overruns(source):
+                raise StillRunning("An earlier run took too long and cannot be ended; it still runs.")
+            if broken_off := self._broken_off[source.name]:
+                await asyncio.wait(set(broken_off))
+        process = self._processes.take(source) if source.settings.process else None
+        work = asyncio.create_task(self._work(source, inputs, process), name=f"flash-data-run-{source.name}")
+        among = self._broken_off
         try:
             await self._wait(work, source.settings.timeout)
+            among = self._overrun
         finally:
             if not work.done():
-                self._leave(source, work)
+                _remember(work, among[source.name])
+                if process is not None:
+                    process.kill()
+                elif is_async(source.func):
+                    work.cancel()
         if not work.done():
             raise RunFailed(f"The run took longer than {source.settings.timeout:g} s.")
         if work.cancelled():
@@ -71,7 +83,7 @@ class Runs:
     async def close(self) -> None:
         """End all that runs. A function in a thread ends by itself, and nobody waits for it."""
         self._processes.close()
-        left = {task for tasks in self._overrun.values() for task in tasks}
+        left = {task for runs in (self._overrun, self._broken_off) for tasks in runs.values() for task in tasks}
         for task in left:
             task.cancel()
         if left:
@@ -87,20 +99,9 @@ class Runs:
         finally:
             limit.cancel()
 
-    def _leave(self, source: Source, work: asyncio.Task[Encoded]) -> None:
-        """Give a run up. As long as it goes on, it is remembered."""
-        overrun = self._overrun[source.name]
-        overrun.add(work)
-        work.add_done_callback(overrun.discard)
-        work.add_done_callback(_forget)
-        if source.settings.process:
-            self._processes.kill(source.name)
-        elif is_async(source.func):
-            work.cancel()
-
-    async def _work(self, source: Source, inputs: Sequence[Record]) -> Encoded:
-        if source.settings.process:
-            return await self._processes.run(source, inputs)
+    async def _work(self, source: Source, inputs: Sequence[Record], process: Process | None) -> Encoded:
+        if process is not None:
+            return await self._processes.run(process, inputs)
         if is_async(source.func):
             values = await self._pool.run(_values, inputs) if inputs else []
             result = await _guarded(source.func, values)
@@ -139,6 +140,13 @@ async def _guarded(func: Callable[..., Any], values: list[Any]) -> Any:
         return await func(*values)
     except (SystemExit, KeyboardInterrupt) as error:
         raise ended_program(error) from error
+
+
+def _remember(work: asyncio.Task[Encoded], among: set[asyncio.Task[Encoded]]) -> None:
+    """Keep a run that is given up, as long as it goes on."""
+    among.add(work)
+    work.add_done_callback(among.discard)
+    work.add_done_callback(_forget)
 
 
 def _forget(work: asyncio.Task[Encoded]) -> None:

@@ -27,9 +27,9 @@ with Scope("heavy").entered():
         """As the file says."""
         return _act(Path(os.environ[PLACE]).read_text())
 
-    @source(every="1d", process=True, retry=0, timeout=1.0, on_start=False)
+    @source(every="1d", process=True, retry=0, timeout=5.0, on_start=False)
     def limited() -> Any:
-        """As the file says, for a second at most."""
+        """As the file says, for five seconds at most."""
         return _act(Path(os.environ[PLACE]).read_text())
 
     @source(every="1d", process=True, retry=0, on_start=False)
@@ -43,11 +43,10 @@ with Scope("heavy").entered():
         """Made of another source."""
         return [2 * each for each in given]
 
-    @source(every="1s", process=True, retry=0, overlap="parallel", on_start=False)
-    def beside() -> int:
+    @source(every="1d", process=True, retry=0, overlap="parallel", timeout=8.0, on_start=False)
+    def beside() -> Any:
         """Several at once."""
-        time.sleep(1)
-        return os.getpid()
+        return _act(Path(os.environ[PLACE]).read_text())
 
 
 def _act(what: str) -> Any:
@@ -58,6 +57,9 @@ def _act(what: str) -> Any:
     if what == "sleep":
         Path(os.environ[PLACE] + ".sleeps").write_text(str(os.getpid()))
         time.sleep(3600)
+    if what == "wait":
+        while Path(os.environ[PLACE]).read_text() == "wait":
+            time.sleep(0.01)
     if what == "told":
         raise SourceError("The shop is closed.")
     if what == "error":

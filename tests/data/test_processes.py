@@ -120,7 +120,7 @@ def test_what_takes_too_long_is_killed_and_nothing_else(orders: Orders) -> None:
             other = (await heavy.heavy.refresh()).value
             await heavy.limited.refresh()
             orders.do("sleep")
-            with pytest.raises(SourceError, match=r"^The run took longer than 1 s\.$"):
+            with pytest.raises(SourceError, match=r"^The run took longer than 5 s\.$"):
                 await heavy.limited.refresh()
             sleeper = orders.sleeper
             assert sleeper is not None
@@ -158,9 +158,26 @@ def test_no_process_is_left_when_it_is_closed_in_mid_run(orders: Orders) -> None
     run(main)
 
 
-def test_runs_beside_each_other_have_a_process_each() -> None:
+def test_runs_beside_each_other_have_a_process_each_and_are_ended_each_for_itself(orders: Orders) -> None:
     async def main() -> None:
         async with running(heavy.beside):
-            await until(lambda: len(children()) >= 2, "second process", 30)
+            orders.do("sleep")
+            sleeping = asyncio.create_task(heavy.beside.refresh())
+            await until(lambda: orders.sleeper, "first run")
+            orders.do("wait")
+            waiting = asyncio.create_task(heavy.beside.refresh())
+            await until(lambda: len(children()) == 2, "second process")
+            with pytest.raises(SourceError, match="longer than 8 s"):
+                await sleeping
+            orders.do("pid")
+            assert (await waiting).value != orders.sleeper
+
+    run(main)
+
+
+def test_many_runs_one_after_the_other_use_one_process(orders: Orders) -> None:
+    async def main() -> None:
+        async with running(heavy.heavy):
+            assert len({(await heavy.heavy.refresh()).value for _ in range(10)}) == 1
 
     run(main)

@@ -10,7 +10,9 @@ import pytest
 
 from flash.data import Source, SourceError
 from flash.data import lane as lanes
+from flash.data import leader as leaders
 from flash.pool import Pool
+from flash.storage import MemoryStorage
 
 from .engines import declared, run, running, until
 
@@ -120,6 +122,30 @@ def test_who_does_not_let_itself_be_cancelled_has_overrun_too() -> None:
             with pytest.raises(SourceError, match="still runs"):
                 await orders.refresh()
             goes.set()
+
+    run(main)
+
+
+def test_a_run_that_was_broken_off_with_the_lease_is_run_again_when_it_has_ended(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaders, "LEASE_INTERVAL", 0.05)
+
+    async def main() -> None:
+        storage = MemoryStorage()
+        orders = declared(slow, name="orders")
+        async with running(orders, storage=storage, name="shop") as engine:
+            await until(lambda: slow.calls, "first run")
+            lease, owner = "data:shop:leads", engine._process
+            storage.release(lease, owner)
+            assert storage.acquire(lease, "another", 60) is not None
+            await until(lambda: not engine.leads, "end of the term")
+            storage.release(lease, "another")
+            await until(lambda: engine.leads, "next term")
+            await asyncio.sleep(0.1)
+            assert slow.calls == 1 and not orders.status.error, "nothing runs beside it"
+            slow.goes.set()
+            assert (await orders.first(10)).value == 2 and slow.most == 1
 
     run(main)
 
