@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
@@ -78,29 +79,30 @@ def create_app(users: signin.Users) -> Dash:
 
 
 class Drawn:
-    """What was drawn of the newest versions: all pages get the same, and it is drawn once."""
+    """What was drawn of the newest versions: it is drawn once, and all pages get the same."""
 
     def __init__(self) -> None:
         self._load: dict[tuple[int, int], tuple[Any, Any]] = {}
         self._disks: dict[int, Any] = {}
+        # When there is something new, many pages ask at the same time.
+        self._drawing = Lock()
 
     def load(self, load: Snapshot, minutes: int) -> tuple[Any, Any]:
         """The figure and the cards of the machine."""
         key = load.version, minutes
-        if key not in self._load:
-            table = engineering.latest(load.value, minutes)
-            found = engineering.load_figure(table).to_plotly_json(), cards(engineering.numbers(table))
-            self._load = {other: it for other, it in self._load.items() if other[0] == load.version} | {key: found}
-            return found
-        return self._load[key]
+        with self._drawing:
+            if key not in self._load:
+                table = engineering.latest(load.value, minutes)
+                others = {other: drawn for other, drawn in self._load.items() if other[0] == load.version}
+                self._load = {**others, key: (engineering.load_figure(table), cards(engineering.numbers(table)))}
+            return self._load[key]
 
     def disks(self, disks: Snapshot) -> Any:
         """The figure of the disks."""
-        figure = self._disks.get(disks.version)
-        if figure is None:
-            figure = engineering.disks_figure(disks.value).to_plotly_json()
-            self._disks = {disks.version: figure}
-        return figure
+        with self._drawing:
+            if disks.version not in self._disks:
+                self._disks = {disks.version: engineering.disks_figure(disks.value)}
+            return self._disks[disks.version]
 
 
 def badge(source: Source) -> html.Span:

@@ -1,15 +1,15 @@
 """Engineering: what the page shows, computed from clean tables: measures, numbers and figures.
 
-No function here knows a page or a schedule, so each can be tested with a table of a few rows.
+No function here knows a page or a schedule, so each can be tested with a table of a few rows. Figures are dictionaries,
+as ``dcc.Graph`` takes them, and made within a millisecond; Plotly's own figures can be returned as well.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 #: From which value on a measure is marked. It is also served to the page's visitors, as everything in ``assets``.
 LIMITS = pd.read_csv(Path(__file__).parent / "assets" / "static_data" / "limits.csv", index_col="measure")
@@ -17,6 +17,14 @@ LIMITS = pd.read_csv(Path(__file__).parent / "assets" / "static_data" / "limits.
 UNITS = {"Processors": "%", "Memory": "%", "Disk": "MB/s", "Network": "MB/s"}
 COLORS = {"Processors": "#4c6ef5", "Memory": "#0ca678", "Disk": "#f08c00", "Network": "#ae3ec9"}
 MARKED = "#e03131"
+GRID = "#dee2e6"
+
+#: The layout that all figures begin with.
+STYLE = {
+    "margin": {"l": 56, "r": 8, "t": 8, "b": 40},
+    "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+    "plot_bgcolor": "white",
+}
 MEGABYTE = 1e6
 
 
@@ -62,35 +70,56 @@ def numbers(table: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
     return found
 
 
-def load_figure(table: pd.DataFrame) -> go.Figure:
+def load_figure(table: pd.DataFrame) -> dict[str, Any]:
     """All measures over time, percentages above and traffic below, with the limits of the former."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.6, 0.4])
-    for name, unit in UNITS.items():
-        line = go.Scatter(x=table["at"], y=table[name], name=name, mode="lines", line={"color": COLORS[name]})
-        figure.add_trace(line, row=1 if unit == "%" else 2, col=1)
-    for name, limit in LIMITS["limit"].items():
-        figure.add_hline(limit, line={"color": COLORS[name], "dash": "dot", "width": 1}, row=1, col=1)
-    figure.update_yaxes(title="%", range=[0, 103], row=1, col=1)
-    figure.update_yaxes(title="MB/s", rangemode="tozero", row=2, col=1)
-    # What was zoomed and switched off stays so when the figure is drawn anew.
-    return styled(figure).update_layout(uirevision="load", hovermode="x unified")
+    at = [moment.isoformat() for moment in table["at"]]
+    lines = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": at,
+            "y": table[name].round(2).tolist(),
+            "yaxis": "y" if unit == "%" else "y2",
+            "line": {"color": COLORS[name]},
+        }
+        for name, unit in UNITS.items()
+    ]
+    layout = {
+        "yaxis": {"title": {"text": "%"}, "range": [0, 103], "domain": [0.44, 1], "gridcolor": GRID},
+        "yaxis2": {"title": {"text": "MB/s"}, "rangemode": "tozero", "domain": [0, 0.38], "gridcolor": GRID},
+        "xaxis": {"anchor": "y2", "gridcolor": GRID},
+        "shapes": [limit_line(name, limit) for name, limit in LIMITS["limit"].items()],
+        "hovermode": "x unified",
+        # What was zoomed and switched off stays so when the figure is drawn anew.
+        "uirevision": "load",
+    }
+    return {"data": lines, "layout": STYLE | layout}
 
 
-def disks_figure(disks: pd.DataFrame) -> go.Figure:
+def limit_line(name: str, limit: float) -> dict[str, Any]:
+    """A dotted line across the percentages."""
+    ends = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": limit, "y1": limit}
+    return {"type": "line", **ends, "line": {"color": COLORS[name], "dash": "dot", "width": 1}}
+
+
+def disks_figure(disks: pd.DataFrame) -> dict[str, Any]:
     """How full each disk is, as bars."""
-    figure = go.Figure(
-        [
-            go.Bar(y=disks["disk"], x=disks["used"], name="used", orientation="h", marker_color=COLORS["Processors"]),
-            go.Bar(y=disks["disk"], x=disks["free"], name="free", orientation="h", marker_color="#dee2e6"),
-        ]
-    )
-    return styled(figure).update_layout(
-        barmode="stack", xaxis_title="GB", legend_traceorder="normal", uirevision="disks"
-    )
-
-
-def styled(figure: go.Figure) -> go.Figure:
-    """A figure in the dashboard's looks."""
-    margin = {"l": 56, "r": 8, "t": 8, "b": 40}
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-    return figure.update_layout(template="plotly_white", margin=margin, legend=legend)
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "y": disks["disk"].tolist(),
+            "x": disks[name].round(1).tolist(),
+            "marker": {"color": color},
+        }
+        for name, color in {"used": COLORS["Processors"], "free": GRID}.items()
+    ]
+    layout = {
+        "barmode": "stack",
+        "xaxis": {"title": {"text": "GB"}, "gridcolor": GRID},
+        "yaxis": {"automargin": True},
+        "uirevision": "disks",
+    }
+    return {"data": bars, "layout": STYLE | layout}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from flash import data
 from flash.data import SourceError
 
+import engineering
 import reading
 import schedule
 from app import create_app
@@ -93,6 +95,22 @@ def test_a_page_gets_what_is_new_and_nothing_twice(client, signed_in, running):
     again = poll(client, signed_in, second["shown"]["data"])
     assert again is None or schedule.load.version > schedule_stands_still
     assert poll(client, signed_in, second["shown"]["data"], minutes=30)["load"]["figure"]
+
+
+def test_what_many_ask_for_is_drawn_once(client, signed_in, running, monkeypatch):
+    drawn, real = [], engineering.load_figure
+
+    def draw(table):
+        drawn.append(len(table))
+        time.sleep(0.05)
+        return real(table)
+
+    monkeypatch.setattr(engineering, "load_figure", draw)
+    before = schedule.load.version
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(lambda _: poll(client, signed_in, {}), range(10)))
+    assert all(answer["load"]["figure"]["data"] for answer in answers)
+    assert len(drawn) <= 1 + schedule.load.version - before
 
 
 def test_when_reading_fails_the_data_stay_and_the_page_says_why(client, signed_in, running, monkeypatch):

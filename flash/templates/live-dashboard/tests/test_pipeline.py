@@ -73,12 +73,12 @@ def test_figures_show_the_chosen_time(history):
     late = pd.concat([table, table[:1].assign(at=table["at"].iloc[-1] + pd.Timedelta("6min"))], ignore_index=True)
     assert len(engineering.latest(late, 5)) == 1
     figure = engineering.load_figure(table)
-    assert [trace.name for trace in figure.data] == list(engineering.UNITS)
-    assert list(figure.data[0].y) == [50.0, 100.0, 50.0]
-    assert len(figure.layout.shapes) == len(engineering.LIMITS)
-    assert engineering.load_figure(engineering.latest(table[:0], 5)).data[0].y.size == 0
+    assert [line["name"] for line in figure["data"]] == list(engineering.UNITS)
+    assert figure["data"][0]["y"] == [50.0, 100.0, 50.0]
+    assert [line["y0"] for line in figure["layout"]["shapes"]] == list(engineering.LIMITS["limit"])
+    assert engineering.load_figure(engineering.latest(table[:0], 5))["data"][0]["y"] == []
 
 
 def test_the_disks_figure_stacks_used_and_free():
     figure = engineering.disks_figure(pd.DataFrame({"disk": ["/"], "used": [5.0], "free": [1.0]}))
-    assert [(bar.name, list(bar.x)) for bar in figure.data] == [("used", [5.0]), ("free", [1.0])]
+    assert [(bar["name"], bar["x"]) for bar in figure["data"]] == [("used", [5.0]), ("free", [1.0])]
