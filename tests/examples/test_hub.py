@@ -81,7 +81,7 @@ def browser(site: str) -> Iterator[Browser]:
 @pytest.mark.parametrize("prefix", PAGES)
 def test_each_example_shows_its_page_and_no_link_leads_out_of_it(site: str, browser: Browser, prefix: str) -> None:
     browser.driver.get(f"{site}{prefix}/")
-    until(browser, lambda driver: driver.execute_script("return document.querySelector('h1, h2')?.innerText"))
+    until(browser, lambda driver: driver.execute_script("return document.querySelector('h1, h2, button')?.innerText"))
     assert browser.driver.execute_script(LEADS_OUT, f"{prefix}/") == []
 
 
