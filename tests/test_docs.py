@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import flash
+import flash.data
+import flash.remote
 from flash import Flash, _dash, exceptions
 from flash.live.clients import Client as LiveClient
 from flash.live.settings import MIB, LiveSettings
@@ -74,6 +76,19 @@ def test_every_error_of_flashs_own_is_described() -> None:
         if inspect.isclass(value) and value.__module__ == exceptions.__name__:
             assert f"| `{name}` |" in REFERENCE
             assert name in (exceptions.__doc__ or "")
+
+
+@pytest.mark.parametrize("room", [flash.remote, flash.data], ids=lambda room: room.__name__)
+def test_every_public_name_of_a_room_is_described(room: Any) -> None:
+    for name in room.__all__:
+        assert re.search(rf"`{name}[`(]", REFERENCE), name
+        assert inspect.getdoc(getattr(room, name)), name
+
+
+def test_what_a_snapshot_has_is_described() -> None:
+    row = next(line for line in REFERENCE.splitlines() if line.startswith("| `Snapshot` |"))
+    public = {name for name in dir(flash.data.Snapshot) if not name.startswith("_")} - {"source"}
+    assert set(re.findall(r"`(\w+)`", row)) - {"Snapshot"} == public
 
 
 def test_links_between_pages_lead_somewhere() -> None:
