@@ -111,7 +111,6 @@ def test_one_may_follow_others() -> None:
         ({"after": orders}, "after= takes sources"),
         ({"after": []}, "after= names one source"),
     ],
-    ids=str,
 )
 def test_arguments_that_cannot_be(arguments: dict[str, Any], said: str) -> None:
     assert said in refused(**arguments)
@@ -127,7 +126,6 @@ def test_arguments_that_cannot_be(arguments: dict[str, Any], said: str) -> None:
         ({"jitter": "1s"}, "leave out jitter="),
         ({"on_start": False}, "leave out on_start="),
     ],
-    ids=str,
 )
 def test_what_a_follower_cannot_say(arguments: dict[str, Any], said: str) -> None:
     with Scope("other").entered():
