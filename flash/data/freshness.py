@@ -147,10 +147,19 @@ async def _may(app: Flash, known: _Refreshable, client: Client) -> bool:
 
 
 async def _run(source: Source) -> None:
-    try:
-        await source.refresh()
-    except SourceError:
-        pass  # It is in the state that all pages show, and in the log.
+    """Read the data of a source anew: for one that follows others, where they come from."""
+    for root in _roots(source):
+        try:
+            await root.refresh()
+        except SourceError:
+            pass  # It is in the state that all pages show, and in the log.
+
+
+def _roots(source: Source) -> list[Source]:
+    """The sources, each once, that a source goes back to and that follow no other."""
+    if not source.after:
+        return [source]
+    return list(dict.fromkeys(root for upstream in source.after for root in _roots(upstream)))
 
 
 def _button(source: Source, label: str | None) -> RefreshButton:

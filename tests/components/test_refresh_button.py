@@ -270,6 +270,38 @@ def test_a_click_while_it_runs_is_ignored() -> None:
     run(main)
 
 
+def test_a_click_at_a_source_that_follows_others_reads_these_anew() -> None:
+    async def main() -> None:
+        runs: list[str] = []
+
+        @source(every="1d", on_start=False)
+        async def orders() -> int:
+            runs.append("orders")
+            return len(runs)
+
+        @source(every="1d", on_start=False)
+        async def rates() -> int:
+            runs.append("rates")
+            return len(runs)
+
+        @source(after=(orders, rates))
+        async def priced(orders: int, rates: int) -> int:
+            return orders * rates
+
+        @source(after=(priced, orders))
+        async def report(priced: int, orders: int) -> int:
+            return priced + orders
+
+        app = flash_app()
+        app.layout = html.Div(Freshness(report, refresh=True))
+        async with serving(app) as client:
+            await ask(client, click("report"))
+            assert (await report.first(10)).value == 3
+        assert runs == ["orders", "rates"]
+
+    run(main)
+
+
 def test_an_asynchronous_layout_may_make_it() -> None:
     async def main() -> None:
         orders, app = Orders(), flash_app()

@@ -47,7 +47,7 @@
             kind: running ? "running" : condition,
             // A failure names the time of the data itself.
             age: seconds === null || failing ? null : fill(texts.updated, {age: ago(seconds, texts, language)}),
-            message: messageOf(condition, state, texts, now),
+            message: messageOf(condition, isStale, state, texts, now),
             progress: running ? texts.running : null,
             title: titleOf(state, texts, now),
             detail: failing && state.errorId ? fill(texts.error_id, {id: state.errorId}) : null,
@@ -65,10 +65,11 @@
         return hasData(state) && typeof staleAfter === "number" ? at + staleAfter * SECOND_MS - now : null;
     }
 
-    function messageOf(condition, state, texts, now) {
+    function messageOf(condition, isStale, state, texts, now) {
         if (condition === "failed") {
             const showing = hasData(state) ? fill(texts.showing, {time: timeOf(state.at, now)}) : "";
-            return [state.error, showing].filter(Boolean).join(" ");
+            const reason = [state.error, showing].filter(Boolean).join(" ");
+            return isStale ? `${texts.stale} · ${reason}` : reason;
         }
         return {empty: texts.empty, stale: texts.stale}[condition] || null;
     }

@@ -50,7 +50,9 @@ test("a failure says what is shown instead", () => {
     const error = "The run took longer than 120 s.";
     const failed = described(HOUR, {error, errorId: "abc", staleAfter: 60});
     assert.equal(failed.kind, "failed");
-    assert.match(failed.message, /^The run took longer than 120 s\. Showing the data of 0?9:00( AM)?\.$/);
+    assert.match(failed.message, /^Out of date · The run took longer than 120 s\. Showing the data of 0?9:00( AM)?\.$/);
+    const early = described(HOUR, {error, staleAfter: 2 * 3600});
+    assert.match(early.message, /^The run took longer than 120 s\. Showing the data of 0?9:00( AM)?\.$/);
     assert.equal(failed.age, null);
     assert.equal(failed.detail, "Error abc");
     assert.match(described(30 * HOUR, {error}).message, /Showing the data of .*21.*9:00/);
