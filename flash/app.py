@@ -186,6 +186,7 @@ class Flash(LiveApp):
         start = server.startup
 
         async def start_server() -> None:
+            self.flash_once.begin_in(contextvars.copy_context())
             # After all of the server's own start, whose connections a layout may need.
             try:
                 await start()

@@ -62,12 +62,18 @@ def with_feeds(feeds: Mapping[str, Feed], entries: Iterable[Any], values: list[A
     found: list[Fed] = []
     filled = []
     for entry, value in zip(entries, values, strict=True):
-        feed = feeds.get(entry["id"]) if isinstance(entry, dict) and isinstance(entry.get("id"), str) else None
-        if feed is not None and entry.get("property") == "data":
+        if (feed := feed_of(feeds, entry)) is not None:
             value = Fed(feed, value)
             found.append(value)
         filled.append(value)
     return filled, found
+
+
+def feed_of(feeds: Mapping[str, Feed], entry: Any) -> Feed | None:
+    """The feed that an input or state of a request names, if it is one."""
+    if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry.get("property") == "data":
+        return feeds.get(entry["id"])
+    return None
 
 
 def filled(arguments: Any) -> Any:

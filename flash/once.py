@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,10 @@ from .answers import Answer
 from .callbacks import Declaration
 from .exceptions import CallbackFailed
 from .failures import described
+from .feeds import feed_of
 from .pool import serving_loop
 from .requests import Call
+from .watched import NoRequest, Personal, Watched
 
 if TYPE_CHECKING:
     from .app import Flash
@@ -33,82 +37,27 @@ if TYPE_CHECKING:
 _MOST_KEPT = 1000
 _MOST_BYTES = 64 * 1024 * 1024
 
-#: What equal arguments make equal, of what ``ctx`` shows.
-_EQUAL = frozenset(
-    {
-        "background_callback_manager",
-        "input_values",
-        "inputs_list",
-        "outputs_grouping",
-        "outputs_list",
-        "state_values",
-        "states_list",
-        "timing_information",
-        "updated_props",
-        "using_args_grouping",
-        "using_outputs_grouping",
-    }
-)
-#: What depends on which input has changed.
-_TRIGGERS = frozenset({"args_grouping", "triggered_inputs"})
-
 Run = Callable[[Call], Awaitable[bytes]]
 
 
-class Watched:
-    """A callback's context that notes what is read of it.
+class _Shared:
+    """One run, and those that wait for it.
 
     Args:
-        context: What is read.
+        called: The call that has come first.
+        key: What those calls have in common.
+        by_trigger: Whether that is also what has changed.
     """
 
-    def __init__(self, context: Any) -> None:
-        self.__dict__["_context"] = context
-        self.__dict__["_read"] = set()
+    task: asyncio.Task[bytes]
 
-    @property
-    def is_personal(self) -> bool:
-        """Whether something was read that tells who asks."""
-        return bool(self._read - _EQUAL - _TRIGGERS)
-
-    @property
-    def knows_trigger(self) -> bool:
-        """Whether it was read what has changed."""
-        return bool(self._read & _TRIGGERS)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """As that of a dict."""
-        self._read.add(name)
-        return self._context.get(name, default)
-
-    def __getattr__(self, name: str) -> Any:
-        self._read.add(name)
-        return getattr(self._context, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._context, name, value)
-
-    def __getitem__(self, name: str) -> Any:
-        self._read.add(name)
-        return self._context[name]
-
-    def __bool__(self) -> bool:
-        return True
-
-
-class _Personal(BaseException):
-    """The answer is for the one who has asked first, or is none: each runs for itself.
-
-    No ``Exception``: the app's error handlers are not to take it.
-    """
-
-
-class _Run:
-    """One run, and those that wait for it."""
-
-    def __init__(self, task: asyncio.Task[bytes]) -> None:
-        self.task = task
+    def __init__(self, called: Call, key: bytes, by_trigger: bool) -> None:
+        self.called = called
+        self.key = key
+        self.by_trigger = by_trigger
         self.waiting = 0
+        #: Whether the function has failed, so that an error handler has given the answer.
+        self.failed = False
         #: What all but one of those that wait are told of its error.
         self.text: str | None = None
 
@@ -118,13 +67,14 @@ class Once:
 
     Args:
         app: The app.
-        context: In which shared runs begin: that of no request.
+        context: In which shared runs begin while no server has said it: that of no request.
     """
 
     def __init__(self, app: Flash, context: Context) -> None:
         self._app = app
         self._context = context
-        self._runs: dict[bytes, _Run] = {}
+        self._runs: dict[bytes, _Shared] = {}
+        self._tasks: set[asyncio.Task[bytes]] = set()
         self._kept: OrderedDict[bytes, bytes | None] = OrderedDict()
         self._bytes = 0
         #: Callbacks whose runs have read who asks, and those that have read what has changed.
@@ -163,13 +113,20 @@ class Once:
         shared = self._runs.get(key)
         if shared is not None:
             return await self._share(called, run, shared)
-        shared = self._runs[key] = _Run(
-            asyncio.get_running_loop().create_task(self._run(called), context=self._context.copy())
-        )
-        shared.task.add_done_callback(functools.partial(self._ended, key))
-        return await self._share(called, run, shared, is_first=True)
+        return await self._share(called, run, self._begin(called, key), is_first=True)
 
-    async def _share(self, called: Call, run: Run, shared: _Run, is_first: bool = False) -> bytes:
+    def begin_in(self, context: Context) -> None:
+        """Say in which context shared runs begin: that of the server, which knows the app's place in it."""
+        self._context = context
+
+    def _begin(self, called: Call, key: bytes) -> _Shared:
+        shared = self._runs[key] = _Shared(called, key, called.declaration.callback_id in self._triggered)
+        shared.task = asyncio.get_running_loop().create_task(self._run(shared), context=self._context.copy())
+        self._tasks.add(shared.task)
+        shared.task.add_done_callback(functools.partial(self._ended, shared))
+        return shared
+
+    async def _share(self, called: Call, run: Run, shared: _Shared, is_first: bool = False) -> bytes:
         """Wait for a run. The last that waits no more ends it."""
         shared.waiting += 1
         try:
@@ -177,12 +134,17 @@ class Once:
         finally:
             shared.waiting -= 1
             if not shared.waiting:
+                # It may take a while to end: who asks from now on has a run that goes on.
+                self._leave(shared)
                 shared.task.cancel()
         try:
             return shared.task.result()
-        except _Personal as personal:
-            if is_first and personal.args:
+        except Personal as personal:
+            if not is_first:
+                return await run(called)
+            if personal.args:
                 return _given(personal.args[0])
+            called.fill_anew()
             return await run(called)
         except PreventUpdate:
             raise
@@ -196,11 +158,13 @@ class Once:
                 shared.text = described(self._app, f"The callback {called.declaration.callback_id!r}", error)
             raise CallbackFailed(shared.text) from None
 
-    async def _run(self, called: Call) -> bytes:
+    async def _run(self, shared: _Shared) -> bytes:
         """Run the function with nothing of the request of the one who has asked first but ``ctx``, which is watched."""
         serving_loop.set(asyncio.get_running_loop())
-        watched = Watched(called.context)
-        call = replace(called, declaration=_without_request(called.declaration), shown_context=watched)
+        called = shared.called
+        callback_id = called.declaration.callback_id
+        watched, request = Watched(called.context), NoRequest()
+        call = replace(called, declaration=_seen(called.declaration, shared), shown_context=watched)
         pushed = False
 
         def finish(call: Call, answer: Answer) -> Any:
@@ -210,63 +174,78 @@ class Once:
 
         answer: bytes | None = None
         try:
-            async with self._app.server.app_context():
+            async with request.around(self._app.server):
                 answer = await self._app.flash_dispatcher.run(call, finish)
         except PreventUpdate:
             pass
-        except _Personal:
-            self._personal.add(called.declaration.callback_id)
+        except Personal:
+            self._personal.add(callback_id)
             raise
+        except LookupError as error:
+            if not _is_missing_variable(error):
+                raise
+            self._personal.add(callback_id)
+            raise Personal from None
+        if request.was_read:
+            self._personal.add(callback_id)
+            raise Personal
         if watched.is_personal or pushed:
-            self._personal.add(called.declaration.callback_id)
-            raise _Personal(answer)
-        if watched.knows_trigger and called.declaration.callback_id not in self._triggered:
-            self._triggered.add(called.declaration.callback_id)
-            raise _Personal(answer)
+            self._personal.add(callback_id)
+            raise Personal(answer)
+        if watched.knows_trigger and not shared.by_trigger:
+            self._triggered.add(callback_id)
+            raise Personal(answer)
         return _given(answer)
 
-    def _ended(self, key: bytes, task: asyncio.Task[bytes]) -> None:
-        self._runs.pop(key, None)
+    def _leave(self, shared: _Shared) -> None:
+        """Have nobody wait for a run any more who does not wait already."""
+        if self._runs.get(shared.key) is shared:
+            del self._runs[shared.key]
+
+    def _ended(self, shared: _Shared, task: asyncio.Task[bytes]) -> None:
+        self._leave(shared)
+        self._tasks.discard(task)
         if task.cancelled():
             return
         error = task.exception()
+        if shared.failed:
+            return
         if error is None:
-            self._keep(key, task.result())
+            self._keep(shared.key, task.result())
         elif isinstance(error, PreventUpdate):
-            self._keep(key, None)
+            self._keep(shared.key, None)
 
     def _keep(self, key: bytes, answer: bytes | None) -> None:
+        self._bytes += len(answer or b"") - len(self._kept.pop(key, None) or b"")
         self._kept[key] = answer
-        self._bytes += len(answer or b"")
         while len(self._kept) > _MOST_KEPT or self._bytes > _MOST_BYTES:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= len(oldest or b"")
 
     def _key(self, called: Call) -> bytes:
         """What calls have in common that get the same answer."""
-        body, feeds = called.body, self._app.flash_feeds
+        body = called.body
         versions = iter(called.fed)
 
-        def value(entry: Any) -> Any:
-            if isinstance(entry, list):
-                return [value(each) for each in entry]
-            if isinstance(entry["id"], str) and entry["id"] in feeds and entry["property"] == "data":
+        def named(entry: Any) -> Any:
+            if feed_of(self._app.flash_feeds, entry) is not None:
                 return entry["id"], next(versions).value.version
-            return entry["id"], entry["property"], entry.get("value")
+            return _sent(entry)
 
         parts = [
             body["output"],
             body["outputs"],
-            [value(each) for each in [*body["inputs"], *body["state"]]],
+            [named(each) for each in body["inputs"]],
+            [named(each) for each in body["state"]],
             # Trees in the answer hold the shared values of now.
             self._app.flash_shared.version,
-            body["changedPropIds"] if body["output"] in self._triggered else None,
+            body["changedPropIds"] if called.declaration.callback_id in self._triggered else None,
         ]
         return hashlib.blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
 
     async def close(self) -> None:
         """End the runs, and forget the answers."""
-        tasks = [each.task for each in self._runs.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -281,30 +260,48 @@ def _given(answer: bytes | None) -> bytes:
     return answer
 
 
-def _without_request(declaration: Declaration) -> Declaration:
-    """A declaration whose function says by :class:`_Personal` that it needs the request."""
+def _sent(entry: Any) -> Any:
+    """What a page has sent of a property, or of those that a pattern matches."""
+    if isinstance(entry, list):
+        return [_sent(each) for each in entry]
+    return entry["id"], entry["property"], entry.get("value")
+
+
+def _seen(declaration: Declaration, shared: _Shared) -> Declaration:
+    """A declaration whose function tells of its failure, and by :class:`Personal` of a context variable it lacks."""
     func = declaration.func
+
+    @contextmanager
+    def seen() -> Iterator[None]:
+        try:
+            yield
+        except (PreventUpdate, Personal):
+            raise
+        except BaseException as error:
+            if _is_missing_variable(error):
+                raise Personal from None
+            shared.failed = True
+            raise
+
+    async def awaited(value: Awaitable[Any]) -> Any:
+        with seen():
+            return await value
 
     @functools.wraps(func)
     async def await_(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with seen():
             return await func(*args, **kwargs)
-        except (RuntimeError, LookupError) as error:
-            raise (_Personal() if _needs_request(error) else error) from error.__cause__
 
     @functools.wraps(func)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return func(*args, **kwargs)
-        except (RuntimeError, LookupError) as error:
-            raise (_Personal() if _needs_request(error) else error) from error.__cause__
+        with seen():
+            value = func(*args, **kwargs)
+        # A plain decorator around an async function.
+        return awaited(value) if inspect.isawaitable(value) else value
 
     return replace(declaration, func=await_ if declaration.is_async else call)
 
 
-def _needs_request(error: RuntimeError | LookupError) -> bool:
-    """Whether code has asked for the request, or for a context variable of a guard's: a shared run has neither."""
-    if isinstance(error, LookupError):
-        return bool(error.args) and isinstance(error.args[0], ContextVar)
-    text = str(error)
-    return "Not within a request context" in text or "outside of request context" in text
+def _is_missing_variable(error: BaseException) -> bool:
+    """Whether code has asked for a context variable, of a guard's perhaps: a shared run has none."""
+    return isinstance(error, LookupError) and bool(error.args) and isinstance(error.args[0], ContextVar)

@@ -37,6 +37,7 @@ class Call:
     finish: Callable[[Call, Any], Any] = field(default=lambda call, answer: answer)
     fed: list[Fed] = field(default_factory=list)
     shown_context: Any = None
+    _unfilled: tuple[list[Any], dict[str, Any]] | None = None
 
     async def fill(self) -> None:
         """Put what feeds have into the arguments. It may be called again.
@@ -44,10 +45,19 @@ class Call:
         Raises:
             PreventUpdate: One of them has nothing yet.
         """
+        if self.fed and self._unfilled is None:
+            self._unfilled = self.args, self.kwargs
         for each in self.fed:
             await each.fill()
-        if self.fed:
-            self.args, self.kwargs = filled(self.args), filled(self.kwargs)
+        if self._unfilled is not None:
+            self.args, self.kwargs = filled(self._unfilled[0]), filled(self._unfilled[1])
+
+    def fill_anew(self) -> None:
+        """Have the next :meth:`fill` get all anew: a function may have changed what it was given."""
+        if self._unfilled is not None:
+            self.args, self.kwargs = self._unfilled
+        for each in self.fed:
+            each.value = None
 
     async def make_ready(self) -> None:
         """Put what feeds have into the arguments, and have it ready for a function that runs on the loop."""

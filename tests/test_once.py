@@ -14,7 +14,7 @@ import quart
 from dash import no_update
 from dash.exceptions import PreventUpdate
 
-from flash import Input, Output, ctx, dcc, html, set_props
+from flash import Input, Output, State, ctx, dcc, html, set_props
 
 from .apps import body, flash_app, serving
 from .live.sites import InProcess
@@ -419,4 +419,98 @@ def test_the_oldest_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
         assert runs == ["a", "b", "c", "a"]
 
     monkeypatch.setattr("flash.once._MOST_KEPT", 2)
+    run(scenario())
+
+
+def test_what_an_error_handler_answers_is_not_kept() -> None:
+    async def scenario() -> None:
+        app, runs = app_on(Numbers(), on_error=lambda error: "failed"), []
+
+        @app.callback(*INPUTS)
+        async def draw(data: Version, region: str) -> str:
+            runs.append(region)
+            if len(runs) == 1:
+                raise ValueError
+            return "good"
+
+        async with serving(app) as client:
+            assert [(await post(client, asked()))["out"]["children"] for _ in range(3)] == ["failed", "good", "good"]
+        assert len(runs) == 2
+
+    run(scenario())
+
+
+def test_who_asks_while_an_abandoned_run_ends_gets_a_run_of_his_own() -> None:
+    async def scenario() -> None:
+        app, runs = app_on(Numbers()), []
+        running, ending, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        @app.callback(*INPUTS, websocket=True)
+        async def draw(data: Version, region: str) -> str:
+            runs.append(region)
+            if len(runs) == 1:
+                try:
+                    running.set()
+                    await asyncio.Event().wait()
+                finally:
+                    ending.set()
+                    await end.wait()
+            return region
+
+        async with serving(app) as client, tab_of(InProcess(app)) as one:
+            await one.request("out.children", {"feed.data": 1, "region.value": "north"})
+            await running.wait()
+            await one.leave()
+            await ending.wait()
+            assert await post(client, asked()) == {"out": {"children": "north"}}
+            end.set()
+            await until(lambda: not app.flash_once._tasks)
+            assert await post(client, asked()) == {"out": {"children": "north"}}
+        assert len(runs) == 2
+
+    run(scenario())
+
+
+def test_two_that_wait_get_the_answers_to_their_own_changes() -> None:
+    async def scenario() -> None:
+        app, go_on = app_on(Numbers()), asyncio.Event()
+
+        @app.callback(*INPUTS)
+        async def draw(data: Version, region: str) -> str:
+            if region == "slow":
+                await go_on.wait()
+            return str(ctx.triggered_id)
+
+        async with serving(app) as client:
+
+            async def answer(region: str, changed: str) -> Any:
+                answered = await post(client, {**asked(region=region), "changedPropIds": [changed]})
+                return answered["out"]["children"]
+
+            waiting = asyncio.gather(answer("slow", "region.value"), answer("slow", "feed.data"))
+            await until(lambda: any(each.waiting == 2 for each in app.flash_once._runs.values()))
+            # By this one it gets known that the callback reads what has changed.
+            assert await answer("quick", "feed.data") == "feed"
+            go_on.set()
+            assert await waiting == ["region", "feed"]
+
+    run(scenario())
+
+
+def test_a_request_that_names_properties_in_other_places_shares_no_answer() -> None:
+    async def scenario() -> None:
+        app = app_on(Numbers())
+
+        @app.callback(Output("out", "children"), Input("feed", "data"), State("region", "value"))
+        async def draw(data: Version, region: str) -> str:
+            return str(ctx.states.get("region.value"))
+
+        forged = asked()
+        request = {**forged, "inputs": forged["inputs"][:1], "state": forged["inputs"][1:]}
+        in_a_list = {**forged, "inputs": [forged["inputs"][1], [forged["inputs"][0]]]}
+        async with serving(app) as client:
+            assert await post(client, forged) == {"out": {"children": "None"}}
+            assert await post(client, request) == {"out": {"children": "north"}}
+            assert await post(client, in_a_list) == {"out": {"children": "None"}}
+
     run(scenario())

@@ -30,6 +30,7 @@ FLOORS = [
         "leases",
         "requests",
         "services",
+        "watched",
     },
     {"background", "containers", "dispatch", "layout", "once", "pages", "startup", "turns"},
     {"shared"},
