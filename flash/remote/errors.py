@@ -102,7 +102,7 @@ def _entries(part: Any) -> Iterator[tuple[str, str]]:
 def _name_in(entry: dict[str, Any]) -> str:
     place = _first(entry, "loc", "field", "name", "pointer")
     if isinstance(place, list):
-        return ".".join(str(each) for each in (place[1:] if place[:1] == ["body"] else place))
+        return ".".join(map(_text, place[1:] if place[:1] == ["body"] else place))
     return place.lstrip("#").strip("/").replace("/", ".") if isinstance(place, str) else ""
 
 
@@ -111,4 +111,6 @@ def _first(entry: dict[str, Any], *names: str) -> Any:
 
 
 def _text(message: Any) -> str:
-    return " ".join(map(str, message)) if isinstance(message, list) else str(message)
+    if isinstance(message, list):
+        return " ".join(_text(each) for each in message if not isinstance(each, (list, dict)))
+    return "" if isinstance(message, dict) else str(message)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from ..exceptions import ConfigurationError
 from .backend import Backend, Progress, Result, Task
 from .connections import Connections, ConnectionsByLoop
 from .errors import RemoteError, fields_of, reason_of
-from .messages import ACCEPT, decoded, excerpt, messages, whole
+from .messages import ACCEPT, beginning, decoded, excerpt, messages
 from .retries import Again, Failure, again_after
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ class _Ask:
             while True:
                 try:
                     async with asyncio.timeout_at(self.deadline):
+                        # A turn for all else: what has been read from the socket already can be thousands of chunks.
+                        await asyncio.sleep(0)
                         chunk = await anext(chunks)
                 except StopAsyncIteration:
                     return
@@ -244,12 +247,10 @@ class _Ask:
 async def _refusal(response: httpx2.Response, chunks: AsyncIterator[bytes]) -> Failure:
     """What an answer with an error says."""
     status = response.status_code
-    body, fields = b"", dict[str, str]()
-    try:
-        body = await whole(chunks, _MOST_REFUSAL_BYTES)
+    fields = dict[str, str]()
+    body = await beginning(chunks, _MOST_REFUSAL_BYTES)
+    with suppress(Failure):  # It need not be JSON, nor short.
         fields = fields_of(decoded(body))
-    except Failure:
-        pass  # It need not be JSON, nor short.
     again, after = again_after(status, response.headers)
     return Failure(reason_of(status, fields), again, status=status, fields=fields, told=excerpt(body), after=after)
 
@@ -305,7 +306,7 @@ def _checked_switch(name: str, value: Any) -> bool:
 
 
 def _headers_of(headers: Mapping[str, str], token: str | None) -> dict[str, str]:
-    checked = {str(name): _checked_header(name, value) for name, value in headers.items()}
+    checked = {_checked_name(name): _checked_header(name, value) for name, value in headers.items()}
     if token is not None:
         if any(name.lower() == "authorization" for name in checked):
             raise ConfigurationError("token= is sent as Authorization, and headers= names that too. Leave one out.")
@@ -313,11 +314,19 @@ def _headers_of(headers: Mapping[str, str], token: str | None) -> dict[str, str]
     return checked
 
 
-def _checked_header(name: str, value: Any) -> str:
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ConfigurationError(f"A header has a name such as 'X-Team', not {name!r}.")
     if name.lower() in _OWN_HEADERS:
         raise ConfigurationError(f"The header {name} is set for each call. Leave it out of headers=.")
-    if not isinstance(value, str) or not value or any(not " " <= each < "\x7f" for each in value):
-        raise ConfigurationError(f"{name} is sent in a header: a text of printable ASCII characters, in one line.")
+    return name
+
+
+def _checked_header(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+        raise ConfigurationError(
+            f"{name} is sent in a header: a text of printable ASCII characters, in one line, without spaces around it."
+        )
     return value
 
 

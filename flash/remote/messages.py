@@ -71,12 +71,25 @@ async def whole(chunks: AsyncIterator[bytes], most: int) -> bytes:
     Raises:
         Failure: There are more.
     """
+    body = await beginning(chunks, most + 1)
+    if len(body) > most:
+        raise Failure("garbled", told=f"The answer has more than {most} bytes.")
+    return body
+
+
+async def beginning(chunks: AsyncIterator[bytes], most: int) -> bytes:
+    """The first bytes of a body. What comes behind them is not waited for.
+
+    Args:
+        chunks: The body.
+        most: How many.
+    """
     body = bytearray()
     async for chunk in chunks:
         body += chunk
-        if len(body) > most:
-            raise Failure("garbled", told=f"The answer has more than {most} bytes.")
-    return bytes(body)
+        if len(body) >= most:
+            break
+    return bytes(body[:most])
 
 
 def decoded(text: bytes) -> Any:
@@ -100,20 +113,24 @@ async def _of_lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[Messag
     async with aclosing(_lines(chunks)) as lines:
         async for line in lines:
             if line.strip():
-                yield _said(decoded(line))
+                yield _said(decoded(line), line)
 
 
 async def _of_events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[Message, bool], None]:
     async with aclosing(_lines(chunks, returns=True)) as lines, aclosing(_events(lines)) as events:
         async for name, data in events:
             if name in _MEMBERS:
-                yield _said({name: decoded(data)})
+                yield _said({name: decoded(data)}, data)
             elif name in ("", "message"):
-                yield _said(decoded(data))
+                yield _said(decoded(data), data)
 
 
-def _said(value: Any) -> tuple[Message, bool]:
+def _said(value: Any, text: bytes) -> tuple[Message, bool]:
     """What a line says, and whether it ends the answer. The last of all plain values is the result.
+
+    Args:
+        value: Of the line.
+        text: The line as it came, for the log.
 
     Raises:
         Failure: It says that the work has failed.
@@ -121,11 +138,11 @@ def _said(value: Any) -> tuple[Message, bool]:
     if not isinstance(value, dict) or len(value) != 1 or (name := next(iter(value))) not in _MEMBERS:
         return Result(value), False
     if name == "error":
-        raise _reported(value["error"])
+        raise _reported(value["error"], text)
     return (Progress(value["progress"]), False) if name == "progress" else (Result(value["result"]), True)
 
 
-def _reported(error: Any) -> Failure:
+def _reported(error: Any, text: bytes) -> Failure:
     """What a stream says of its failure. Its HTTP status was sent long ago; it may name another."""
     status = error.get("status") if isinstance(error, dict) else None
     status = status if isinstance(status, int) and 400 <= status <= 599 else None
@@ -134,26 +151,25 @@ def _reported(error: Any) -> Failure:
         reason_of(status or (422 if fields else 500), fields),
         status=status,
         fields=fields,
-        told=excerpt(orjson.dumps(error)),
+        told=excerpt(text),
     )
 
 
 async def _events(lines: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
     """The events of a stream: their names and data. What stands behind the last empty line is none."""
-    name, data, size = "", list[bytes](), 0
+    name, data = "", bytearray()
     async for line in lines:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if not line:
             if data:
-                yield name, b"\n".join(data)
-            name, data, size = "", [], 0
+                yield name, bytes(data[:-1])
+            name, data = "", bytearray()
         elif field == b"event":
             name = value.decode(errors="replace")
         elif field == b"data":
-            data.append(value)
-            size += len(value) + 1
-            if size > MOST_BYTES:
+            data += value + b"\n"
+            if len(data) > MOST_BYTES:
                 raise _too_long()
 
 
@@ -168,31 +184,27 @@ async def _lines(chunks: AsyncIterator[bytes], returns: bool = False) -> AsyncGe
     Raises:
         Failure: A line, or all of them, are too long.
     """
-    rest, total, first, after_return = b"", 0, True, False
+    # One that grows: to join a long line anew with each of its pieces would hold the loop up for minutes.
+    rest, total, first, after_return = bytearray(), 0, True, False
     async for chunk in chunks:
         total += len(chunk)
         if after_return and chunk:
             chunk, after_return = chunk.removeprefix(b"\n"), False
-        *lines, rest = _split(chunk, rest, returns)
-        after_return = returns and not rest and chunk.endswith(b"\r")
+        after_return = returns and chunk.endswith(b"\r")
+        if returns:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *ends, begun = chunk.split(b"\n")
+        for end in ends:
+            rest += end
+            if len(rest) > MOST_BYTES:
+                raise _too_long()
+            yield bytes(rest.removeprefix(b"\xef\xbb\xbf") if first and returns else rest)
+            rest, first = bytearray(), False
+        rest += begun
         if total > MOST_STREAM_BYTES or len(rest) > MOST_BYTES:
             raise _too_long()
-        for line in lines:
-            if len(line) > MOST_BYTES:
-                raise _too_long()
-            yield line.removeprefix(b"\xef\xbb\xbf") if first and returns else line
-            first = False
     if rest and not returns:
-        yield rest
-
-
-def _split(chunk: bytes, rest: bytes, returns: bool) -> list[bytes]:
-    if returns:
-        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b"\n" not in chunk:
-        return [rest + chunk]
-    lines = chunk.split(b"\n")
-    return [rest + lines[0], *lines[1:]]
+        yield bytes(rest)
 
 
 def _too_long() -> Failure:

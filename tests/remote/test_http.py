@@ -165,6 +165,35 @@ def test_an_answer_that_is_too_long_or_compressed_is_garbled(monkeypatch: pytest
     assert error.reason == "garbled"
 
 
+@pytest.mark.parametrize("body", ['{"detail": {"a": %s}}', '{"detail": [{"loc": %s, "msg": "no"}]}'])
+def test_what_is_nested_too_deep_to_be_told_is_left_out(body: str) -> None:
+    error = failing(lambda request: httpx2.Response(422, text=body % ("[" * 1000 + "]" * 1000)))
+    assert error.reason in ("invalid", "refused") and set(error.fields.values()) <= {""}
+
+
+def test_the_log_has_the_beginning_of_a_long_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "flash")
+    failing(lambda request: httpx2.Response(500, text="Traceback" + "x" * 1_000_000))
+    assert "'Tracebackxxx" in caplog.text and len(caplog.text) < 2000
+
+
+def test_an_answer_that_never_lets_the_loop_turn_ends_with_its_time() -> None:
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> Any:
+            while True:
+                yield b'{"progress": 1}\n'
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "application/jsonl"}, stream=Endless())
+
+    async def main() -> None:
+        with pytest.raises(RemoteError) as raised:
+            await called(answering(handler), timeout=0.2)
+        assert raised.value.reason == "timeout"
+
+    run(main)
+
+
 def test_a_result_that_is_garbled_behind_its_progress_is_not_asked_for_again() -> None:
     asked = []
 
@@ -431,7 +460,13 @@ def test_what_is_no_path_is_refused_as_a_task(name: Any) -> None:
         ({"token": "a\r\nX-Other: b"}, "printable ASCII"),
         ({"token": "a", "headers": {"authorization": "b"}}, "Leave one out"),
         ({"headers": {"X-Team": "é"}}, "printable ASCII"),
-        ({"headers": {"X-Team\r\nX": "é"}}, "printable ASCII"),
+        ({"headers": {"X-Team": "blue "}}, "printable ASCII"),
+        ({"headers": {"X-Team": ""}}, "printable ASCII"),
+        ({"token": "a\n"}, "printable ASCII"),
+        ({"headers": {"X-Team\r\nX": "a"}}, "name such as 'X-Team'"),
+        ({"headers": {"X Team": "a"}}, "name such as 'X-Team'"),
+        ({"headers": {"": "a"}}, "name such as 'X-Team'"),
+        ({"headers": {7: "a"}}, "name such as 'X-Team'"),
         ({"headers": {"Idempotency-Key": "1"}}, "Leave it out of headers="),
         ({"headers": {"x-request-id": "1"}}, "Leave it out of headers="),
     ],

@@ -127,3 +127,14 @@ def test_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(Failure) as raised:
             said(kind, *chunks)
         assert raised.value.reason == "garbled" and "bytes" in raised.value.told
+
+
+def test_a_long_line_in_many_pieces_is_not_copied_with_each() -> None:
+    # Copied, it would take minutes.
+    assert len(said(LINES, b'"' + b"x" * 8 * messages.MIB, *[b"x"] * 200_000, b'"')[0].value) > 8 * messages.MIB
+
+
+def test_a_failure_may_be_nested_deeper_than_json_is_written() -> None:
+    with pytest.raises(Failure) as raised:
+        said(LINES, b'{"error": %b}' % (b"[" * 500 + b"]" * 500))
+    assert raised.value.reason == "failed" and raised.value.told.startswith('\'{"error": [[[')
