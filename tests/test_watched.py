@@ -10,7 +10,6 @@ from typing import Any
 import flask
 import pytest
 import quart
-import quart_auth
 from dash import hooks
 
 from flash import ctx
@@ -88,6 +87,8 @@ def test_what_belongs_to_a_request_is_each_ones_own(read: Callable[[], str], pla
 
 
 def test_the_current_user_of_quart_auth_is_each_ones_own() -> None:
+    quart_auth = pytest.importorskip("quart_auth")
+
     async def scenario() -> None:
         app = app_on(Numbers())
         app.server.secret_key = "a secret of at least thirty-two characters"
