@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from dash.exceptions import PreventUpdate
 
 from .. import _dash
 from ..calls import call
@@ -22,6 +25,8 @@ from .shown import Shown
 
 if TYPE_CHECKING:
     from ..app import Flash
+
+logger = logging.getLogger("flash")
 
 Policy = Literal["latest", "queue", "parallel", "ignore"]
 
@@ -127,31 +132,35 @@ class _Job:
 
         @functools.wraps(func)
         async def stream(*given: Any, **named: Any) -> AsyncGenerator[Any, None]:
-            ticket = self.order.ticket()
-            values = self.form.values(given, named)
-            data = await self.answer(values)
-            args, kwargs = self.form.arguments(data, values)
-            value = await call(_dash.current_app.get().flash_pool, func, *args, **kwargs)
-            yield self.order.checked(ticket, value)
+            with self.order.ticket() as ticket:
+                try:
+                    value = await self.value(func, self.form.values(given, named))
+                except PreventUpdate:
+                    raise
+                except Exception as error:
+                    if not ticket.late():
+                        raise
+                    logger.warning("A call has failed when a newer one had been answered already.", exc_info=error)
+                else:
+                    yield ticket.checked(value)
 
         return stream
+
+    async def value(self, func: Callable[..., Any], values: dict[str, Any]) -> Any:
+        """What the user's function makes of the backend's answer."""
+        args, kwargs = self.form.arguments(await self.answer(values), values)
+        return await call(_dash.current_app.get().flash_pool, func, *args, **kwargs)
 
     async def answer(self, values: dict[str, Any]) -> Any:
         """Ask the backend, show its progress, and return its result."""
         fields = {name: values[name] for name in self.form.send}
         said = self.task.backend.call(self.task.name, fields, call_id=uuid.uuid4().hex, timeout=self.timeout)
-        reported = False
-        try:
+        with self.shown.showing() as show:
             async with aclosing(said):
                 async for message in said:
                     if not isinstance(message, Progress):
                         return message.value
-                    if self.shown.outputs:
-                        self.shown.show(message.value)
-                        reported = True
-        finally:
-            if reported and self.shown.default is not None:
-                self.shown.show(self.shown.default)
+                    show(message.value)
         raise AssertionError(f"{self.task.backend!r} has given no result.")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +13,13 @@ from dash import Output
 
 from ..context import ctx
 from ..exceptions import CallbackValueError, ConfigurationError
+
+logger = logging.getLogger("flash")
+
+#: Between two values. Each is work for the page, and a backend may say thousands in a second.
+_PAUSE_SECONDS = 0.05
+
+_NOTHING: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +59,88 @@ class Shown:
         """Whether there is a value for each Output."""
         return not self.several or (isinstance(value, (list, tuple)) and len(value) == len(self.outputs))
 
-    def show(self, value: Any) -> None:
-        """Show a value in the tab that asks.
+    @contextmanager
+    def showing(self) -> Iterator[Callable[[Any], None]]:
+        """Show the progress of one call; in the end what is to be shown then.
+
+        Returns:
+            What shows a value: at once, and of several within a twentieth of a second the last.
+        """
+        if not self.outputs:
+            yield _show_nothing
+            return
+        pace = _Pace(self)
+        try:
+            yield pace.put
+        finally:
+            pace.end()
+
+    def check(self, value: Any) -> None:
+        """Refuse what does not fit.
 
         Raises:
-            CallbackValueError: It does not fit.
+            CallbackValueError: It does not.
         """
         if not self.fits(value):
             raise CallbackValueError(
                 f"The backend reports its progress by {type(value).__name__}, and progress= has {len(self.outputs)} "
                 "Outputs. It must send a list of one value for each."
             )
+
+    def show(self, value: Any) -> None:
+        """Show a value that fits in the tab that asks."""
         for output, each in zip(self.outputs, value if self.several else [value], strict=False):
             ctx.client.set_props(output.component_id, {output.component_property: each})
+
+
+class _Pace:
+    """What is shown of the progress of one call, and when.
+
+    Args:
+        shown: Where.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._newest = _NOTHING
+        self._pause: asyncio.TimerHandle | None = None
+        self._begun = False
+
+    def put(self, value: Any) -> None:
+        """The backend has said a value.
+
+        Raises:
+            CallbackValueError: It does not fit.
+        """
+        self._shown.check(value)
+        self._newest, self._begun = value, True
+        if self._pause is None:
+            self._go_on()
+
+    def end(self) -> None:
+        """The call has ended."""
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._begun and self._shown.default is not None:
+            self._newest = self._shown.default
+        self._show()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        if self._newest is not _NOTHING:
+            self._pause = asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self._go_on)
+            self._show()
+
+    def _show(self) -> None:
+        value, self._newest = self._newest, _NOTHING
+        if value is _NOTHING:
+            return
+        try:
+            self._shown.show(value)
+        except (TypeError, RecursionError) as error:
+            # What JSON brings can be nested deeper than it can be written.
+            logger.warning("Progress of a remote callback cannot be shown: %s", error)
+
+
+def _show_nothing(value: Any) -> None:
+    """Progress that nothing shows."""

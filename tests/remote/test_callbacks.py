@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,8 @@ import pytest
 from dash.exceptions import PreventUpdate
 
 from flash import ALL, MATCH, Flash, Input, Output, Patch, State, ctx, html, no_update, set_props
-from flash.remote import InputReceiver, Remote, RemoteError, api_callback
+from flash.remote import InputReceiver, Remote, RemoteError, api_callback, declare
+from flash.remote.order import Order
 
 from ..apps import flash_app, post, run, serving
 from ..live.asgi import eventually, in_process
@@ -325,6 +327,47 @@ def test_progress_and_running_reach_the_page_before_the_answer(several: bool) ->
     live(app, scenario)
 
 
+@pytest.mark.parametrize("default", [None, "over"])
+def test_a_flood_of_progress_reaches_the_page_as_its_newest_values(default: Any) -> None:
+    app = app_of()
+    stream = Streaming()
+    api_callback(
+        stream.backend() / "x", OUT, inputs=FIELDS, progress=Output("bar", "value"), progress_default=default, app=app
+    )(lambda data, a, click: data)
+
+    async def scenario(tab: Tab) -> None:
+        await tab.request("out.children", IN, {"a.value": 0})
+        for number in range(1000):
+            stream.say(progress=number)
+            await asyncio.sleep(0)
+        await tab.until(lambda: tab.value("bar.value") == 999)
+        stream.say(progress=1000)
+        stream.say(progress=1001)
+        stream.say(result="all")
+        await tab.until(lambda: tab.value("out.children") == "all")
+        assert tab.value("bar.value") == (default or 1001)
+        assert len([each for each in tab.log if '"bar"' in json.dumps(each)]) < 100
+
+    live(app, scenario)
+
+
+def test_progress_that_cannot_be_written_is_not_shown_and_does_no_harm() -> None:
+    app = app_of()
+    stream = Streaming()
+    api_callback(stream.backend() / "x", OUT, inputs=FIELDS, progress=Output("bar", "value"), app=app)(
+        lambda data, a, click: data
+    )
+
+    async def scenario(tab: Tab) -> None:
+        await tab.request("out.children", IN, {"a.value": 0})
+        stream.lines.put_nowait(b'{"progress": %b}\n' % (b"[" * 1000 + b"]" * 1000))
+        stream.say(result="all")
+        await tab.until(lambda: tab.value("out.children") == "all")
+        assert tab.value("bar.value") is None and tab.errors == []
+
+    live(app, scenario)
+
+
 def test_progress_that_does_not_fit_its_outputs_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     app = app_of()
     stream = Streaming()
@@ -390,9 +433,13 @@ def test_a_tab_that_leaves_ends_its_call() -> None:
 # The next trigger.
 
 
-def two_calls(policy: Any, scenario: Callable[[Tab, Gates, Any], Awaitable[None]], func: Any = None) -> None:
+def two_calls(
+    policy: Any, scenario: Callable[[Tab, Gates, Any], Awaitable[None]], func: Any = None, **options: Any
+) -> None:
     app, gates = app_of(), Gates()
-    api_callback(gates.remote / "x", OUT, inputs=FIELDS, policy=policy, app=app)(func or (lambda data, a, click: data))
+    api_callback(gates.remote / "x", OUT, inputs=FIELDS, policy=policy, app=app, **options)(
+        func or (lambda data, a, click: data)
+    )
 
     async def both(tab: Tab) -> None:
         async def ask(name: str) -> None:
@@ -449,6 +496,52 @@ def test_parallel_runs_both_and_a_late_answer_overwrites_no_newer_one() -> None:
         assert tab.value("out.children") == "answer two"
         gates.answer("three")
         await tab.until(lambda: tab.value("out.children") == "answer three")
+
+    two_calls("parallel", scenario)
+
+
+def test_parallel_a_late_error_overwrites_no_newer_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(tab: Tab, gates: Gates, ask: Any) -> None:
+        await tab.until(lambda: len(gates.happened) == 2)
+        gates.answer("two")
+        await tab.until(lambda: tab.value("out.children") == "answer two")
+        gates.answer("one")
+        await tab.until(lambda: not tab.site.app.flash_live.streams)
+        assert tab.value("out.children") == "answer two"
+
+    def show(data: Any, a: Any, click: Any) -> Any:
+        if a == "one":
+            raise ValueError("no one")
+        return data
+
+    two_calls("parallel", scenario, show, on_error=lambda error: "an error")
+    assert "no one" in caplog.text
+
+
+def test_parallel_a_late_answer_overwrites_no_newer_error() -> None:
+    async def scenario(tab: Tab, gates: Gates, ask: Any) -> None:
+        await tab.until(lambda: len(gates.happened) == 2)
+        gates.answer("two", {"no": "text"})
+        await tab.until(lambda: tab.value("out.children") == "an error")
+        gates.answer("one")
+        await tab.until(lambda: not tab.site.app.flash_live.streams)
+        assert tab.value("out.children") == "an error"
+
+    two_calls("parallel", scenario, lambda data, a, click: data.upper() and data, on_error=lambda error: "an error")
+
+
+def test_what_tells_late_answers_remembers_nothing_of_calls_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[Order] = []
+    monkeypatch.setattr(declare, "Order", lambda policy: orders.append(Order(policy)) or orders[-1])
+
+    async def scenario(tab: Tab, gates: Gates, ask: Any) -> None:
+        (order,) = orders
+        await tab.until(lambda: len(gates.happened) == 2)
+        assert len(order) == 1
+        gates.answer("one")
+        gates.answer("two")
+        await tab.until(lambda: not tab.site.app.flash_live.streams)
+        assert len(order) == 0
 
     two_calls("parallel", scenario)
 
