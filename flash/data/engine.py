@@ -139,6 +139,15 @@ class Engine:
             lock, self._lock = self._lock, None
             await asyncio.to_thread(lock.release)
 
+    def abandon(self) -> None:
+        """Let go of the sources when the loop is closed that it ran on: nothing of it can be awaited any more."""
+        self._detach()
+        if self._owns_pool:
+            self._pool.close()
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            lock.release()
+
     # What sources ask.
 
     async def refresh(self, source: Source) -> Snapshot:

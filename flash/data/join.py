@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Coroutine
@@ -21,6 +22,8 @@ from .stores import store_of
 
 if TYPE_CHECKING:
     from ..app import Flash
+
+logger = logging.getLogger("flash")
 
 
 class _Shared:
@@ -43,22 +46,49 @@ class _Shared:
                 await self._run_for(joined)
             except BaseException:
                 self.apps.remove(joined)
+                await self._hand_over()
                 raise
 
     async def end(self, joined: DataOfApp) -> None:
         """An app is served no more. The engine used its storage and its loop: the next app has one of its own."""
+        if joined not in self.apps:
+            return
         ran = self.apps[0] is joined
         self.apps.remove(joined)
         if ran and self.engine is not None:
             engine, self.engine = self.engine, None
-            await engine.close()
-            if self.apps:
+            try:
+                await engine.close()
+            finally:
+                await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Have the next app run the sources."""
+        if self.apps:
+            try:
                 await self.apps[0].on_its_loop(self._run_for(self.apps[0]))
+            except Exception:
+                logger.exception("%r cannot run the sources now.", self.apps[0].app.config.name)
 
     async def _run_for(self, joined: DataOfApp) -> None:
         engine = self.engine = _engine_for(joined.app)
         engine.on_news.append(self._tell)
-        await engine.start()
+        try:
+            await engine.start()
+        except BaseException:
+            if self.engine is engine:
+                self.engine = None
+            raise
+        if self.engine is not engine:
+            await engine.close()  # The app was closed while it began.
+
+    def forget_lost(self) -> None:
+        """Forget apps whose loop has ended without them, as those of a test client without a start."""
+        lost = [each for each in self.apps if each.has_lost_its_loop]
+        if lost and self.apps[0] in lost and self.engine is not None:
+            engine, self.engine = self.engine, None
+            engine.abandon()
+        self.apps = [each for each in self.apps if each not in lost]
 
     def _tell(self, source: Source) -> None:
         for each in self.apps:
@@ -132,9 +162,10 @@ class DataOfApp:
 
     async def start(self) -> None:
         """Have the sources run, with those of the other apps of this process."""
-        if self._running is None and declared_sources():
-            self._loop = asyncio.get_running_loop()
-            running = self._running = _shared.setdefault("shared", _Shared())
+        if (self._running is None or self.has_lost_its_loop) and declared_sources():
+            running = _shared.setdefault("shared", _Shared())
+            running.forget_lost()
+            self._running, self._loop = running, asyncio.get_running_loop()
             try:
                 await running.begin(self)
             except BaseException:
@@ -148,6 +179,11 @@ class DataOfApp:
         if self._running is not None:
             running, self._running = self._running, None
             await running.end(self)
+
+    @property
+    def has_lost_its_loop(self) -> bool:
+        """Whether the loop that has served the app was closed before the app was."""
+        return self._loop is not None and self._loop.is_closed()
 
     async def on_its_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Await something on the loop that serves the app."""
