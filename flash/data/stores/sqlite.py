@@ -46,7 +46,7 @@ class SqliteSnapshots(SnapshotStore):
     reads meanwhile, in whatever process, finds all of the old ones; so does who comes after a writer that was killed.
 
     Args:
-        path: The file; it is made when the store is started, in a folder that is there. Not on a network drive.
+        path: The file; it is made when the store is started, and its folder too. Not on a network drive.
 
     Example:
         >>> store = SqliteSnapshots("data.db")
@@ -179,6 +179,7 @@ _inherited: list[sqlite3.Connection] = []
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.exists():
         # Data are nobody else's; SQLite's other files have the same permissions.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
     # One thread at a time: the pool may end its idle one and start another.
     connection = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)

@@ -60,10 +60,23 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     run(main)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "data.db"
+
     async def main() -> None:
-        with pytest.raises(SnapshotStoreError, match="cannot be used: No such file or directory"):
-            await SqliteSnapshots(tmp_path / "missing" / "data.db").start()
+        async with opened(SqliteSnapshots(path)) as store:
+            await store.put("orders", record(1), 1)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+    run(main)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    async def main() -> None:
+        with pytest.raises(SnapshotStoreError, match="cannot be used: "):
+            await SqliteSnapshots(tmp_path / "file" / "missing" / "data.db").start()
 
     run(main)
 
