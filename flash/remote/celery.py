@@ -122,7 +122,7 @@ class CeleryRemote(Backend):
         from kombu.exceptions import OperationalError  # type: ignore[import-untyped]
 
         try:
-            await job.within(self._pool.run(self._send_wanted, job), SENDING)
+            await job.within(self._pool.run(self._send_in_thread, job), SENDING)
         except PoolFull as error:
             raise RemoteError("busy", job.id) from error
         except (OperationalError, OSError) as error:
@@ -131,10 +131,7 @@ class CeleryRemote(Backend):
             logger.warning("Call %s of the Celery task %r cannot be sent: %s", job.id, job.name, error)
             raise RemoteError("unreachable", job.id) from error
 
-    def _send_wanted(self, job: _Job) -> None:
-        """Send a task, unless its call has gone meanwhile. In a thread."""
-        if not job.wanted:
-            return
+    def _send_in_thread(self, job: _Job) -> None:
         job.sent = True
         self._jobs.send(job.name, job.fields, job.id, max(job.left, 1))
         if not job.wanted:

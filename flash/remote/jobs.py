@@ -76,8 +76,8 @@ class Jobs:
                 serializer="json",
                 expires=expires,
                 connection=connection,
-                # Said to Celery here, and the contrary to the worker: with a result to come, Celery subscribes to it on
-                # a connection that nobody reads, for each thread, and hangs while the backend is away.
+                # Said to Celery here, and the contrary to the worker: with a result to come, Celery asks the result
+                # backend to tell it, on one more connection of each thread, before it sends, and hangs with it.
                 ignore_result=True,
                 headers={"ignore_result": False},
                 **self._options,
@@ -157,7 +157,7 @@ def _state(text: str | bytes) -> State:
 
     stored = text if isinstance(text, bytes) else text.encode()
     try:
-        meta = loads(stored, "application/json", "utf-8", accept={"application/json"})
+        meta = loads(stored, "application/json", "utf-8")
         return State(str(meta["status"]), meta["result"], meta.get("traceback"), stored)
     except Exception as error:
         # JSON's errors, kombu's for types it does not know, and those of JSON that is no state.

@@ -24,6 +24,7 @@ from flash.exceptions import ConfigurationError
 from flash.remote import Remote, RemoteError, api_callback, watcher
 from flash.remote.backend import Progress, Result
 from flash.remote.celery import CeleryRemote
+from flash.remote.jobs import IMPATIENT
 
 from ..apps import flash_app, serving
 from ..live.sites import InProcess
@@ -146,7 +147,7 @@ def test_the_worker_does_not_know_the_dashboard(jobs: CeleryRemote) -> None:
     assert run(ask(jobs, "calc.knows")) == []
 
 
-def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, app: celery.Celery, tmp_path: Path, keys: Any) -> None:
+def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, tmp_path: Path, keys: Any) -> None:
     async def main() -> list[Any]:
         seen = []
         async for event in jobs.call("calc.reports", {"folder": str(tmp_path)}, call_id="progress"):
@@ -156,8 +157,6 @@ def test_progress_comes_while_the_task_runs(jobs: CeleryRemote, app: celery.Cele
                 await comes_true((tmp_path / "second").exists)
                 # The watcher reads the state that says nothing of progress.
                 await asyncio.sleep(3 * watcher.FIRST)
-                # Celery would have results told to each process, on a connection that nobody here reads.
-                assert redis.Redis.from_url(app.conf.broker_url).pubsub_channels("celery-task-meta-*") == []
                 (tmp_path / "after second").touch()
             else:
                 (tmp_path / "after third").touch()
@@ -372,6 +371,18 @@ def test_a_pickle_is_never_loaded(jobs: CeleryRemote, app: celery.Celery, tmp_pa
     redis.Redis.from_url(app.conf.broker_url).flushdb()
 
 
+def test_a_pickle_is_never_loaded_by_an_app_that_is_told_later_to_take_them(
+    app: celery.Celery, server: RedisServer, tmp_path: Path
+) -> None:
+    dashboard = celery.Celery("credulous", broker=server.url, backend=server.url)
+    jobs = Remote.celery(dashboard)
+    dashboard.conf.result_serializer = "pickle"
+    dashboard.conf.accept_content = dashboard.conf.result_accept_content = ["json", "pickle"]
+    assert run(reason_of(ask(jobs, "calc.pickles", folder=str(tmp_path)))) == "garbled"
+    assert ended(tmp_path) and not (tmp_path / "loaded").exists()
+    redis.Redis.from_url(server.url).flushdb()
+
+
 def test_a_worker_that_comes_later_drops_what_nobody_waits_for(
     app: celery.Celery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,6 +424,47 @@ def test_a_broker_that_is_silent(server: RedisServer, silent: int) -> None:
     begun = time.monotonic()
     assert set(run(main())) == {"unreachable"}
     assert time.monotonic() - begun < 4
+
+
+def test_a_thread_does_not_wait_for_ever_for_a_silent_broker(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("socket_connect_timeout", "socket_timeout"):
+        monkeypatch.setitem(IMPATIENT, name, 0.2)
+
+    async def main() -> None:
+        hung_up = asyncio.Event()
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            hung_up.set()
+            writer.close()
+
+        silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        dashboard = celery.Celery("alone", broker=f"redis://127.0.0.1:{port}/0", backend=server.url)
+        jobs = Remote.celery(dashboard, timeout=20)
+        assert await reason_of(ask(jobs, "calc.multiply", a=6, b=7)) == "unreachable"
+        await hung_up.wait()
+        silent.close()
+        await silent.wait_closed()
+
+    run(main())
+
+
+def test_a_task_is_sent_while_the_result_backend_is_silent(server: RedisServer, silent: int) -> None:
+    dashboard = celery.Celery("alone", broker=server.url, backend=f"redis://127.0.0.1:{silent}/0")
+    jobs = Remote.celery(dashboard, queue="sent")
+    client = redis.Redis.from_url(server.url)
+
+    async def main() -> None:
+        calling = asyncio.create_task(ask(jobs, "calc.multiply", a=6, b=7))
+        await comes_true(lambda: client.llen("sent"))
+        calling.cancel()
+        await asyncio.wait([calling])
+
+    run(main())
+    client.delete("sent")
 
 
 @pytest.fixture
