@@ -242,8 +242,8 @@ def _outcome(done: Done) -> str:
     if done.told:
         return f"Kept as version {done.version}. The servers that run show it."
     return (
-        f"Kept as version {done.version}. A server that runs now does not learn of it, and may write over it, unless "
-        "FLASH_REDIS_URL (redis://host:6379/0) is set for both."
+        f"Kept as version {done.version}. No server was told. One that runs now may write over it: set FLASH_REDIS_URL "
+        "(redis://host:6379/0) for both, and name the app that it serves, as in server:app."
     )
 
 

@@ -97,7 +97,7 @@ class Done:
         seconds: How long the run took.
         version: The newest version afterwards; None when nothing was kept.
         is_new: Whether that version is this run's.
-        told: Whether the servers that run were told.
+        told: Whether a server that runs the sources has kept it.
     """
 
     source: Source
@@ -264,11 +264,11 @@ class Outside:
         began = time.monotonic()
         encoded = await self._read(source, records)
         seconds = time.monotonic() - began
-        version, is_new = await self._keep(source, encoded, made) if keep else (None, False)
+        version, is_new, led = await self._keep(source, encoded, made) if keep else (None, False, False)
         value = decode(encoded.kind, encoded.data)
         record = Record(version or 0, time.time(), encoded.kind, encoded.data, encoded.digest)
         done[source.name] = (
-            Done(source, value, len(encoded.data), seconds, version, is_new, keep and self.can_tell),
+            Done(source, value, len(encoded.data), seconds, version, is_new, led),
             record,
             await self._made(source, record),
         )
@@ -290,15 +290,20 @@ class Outside:
 
     # Keeping.
 
-    async def _keep(self, source: Source, encoded: Encoded, made: Sequence[Made]) -> tuple[int, bool]:
-        """Keep what a run has given; the newest version then, and whether it is another one than before."""
+    async def _keep(self, source: Source, encoded: Encoded, made: Sequence[Made]) -> tuple[int, bool, bool]:
+        """Keep what a run has given.
+
+        Returns:
+            The newest version then; whether it is another one than before; and whether a process leads, which kept it.
+        """
         before = (await self._state(source) or State()).version
         owner = secrets.token_hex(8)
-        if await self._storage.aacquire(self._lease, owner, LEASE_SECONDS) is None:
+        led = await self._storage.aacquire(self._lease, owner, LEASE_SECONDS) is None
+        if led:
             version = await self._give(source, encoded, made)
         else:
             version = await self._write(source, encoded, made, owner)
-        return version, version != before
+        return version, version != before, led
 
     async def _give(self, source: Source, encoded: Encoded, made: Sequence[Made]) -> int:
         """Have the process that leads keep what a run has given."""

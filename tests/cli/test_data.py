@@ -176,7 +176,7 @@ def test_a_reader_that_raises_shows_where(flash: Flash) -> None:
 def test_a_run_is_kept_in_a_file(flash: Flash, tmp_path: Path) -> None:
     store = {"FLASH_DATA_STORE": "sqlite:///shop.db"}
     first = flash("run", "shop", "orders", **store)
-    assert "Kept as version 1. A server that runs now does not learn of it" in first.stdout, first.stderr
+    assert "Kept as version 1. No server was told." in first.stdout, first.stderr
     assert "the same as version 1, which is confirmed" in flash("run", "shop", "orders", **store).stdout
     total_is(tmp_path, 6)
     assert "Kept as version 2." in flash("run", "shop", "orders", **store).stdout
@@ -228,6 +228,19 @@ def test_servers_show_what_was_run_by_hand(
         known = facts(flash, FLASH_REDIS_URL=redis_url)
         assert (known["orders"]["version"], known["orders"]["state"]) == (2, "fresh")
         assert "the same as version 2" in flash("run", "shop", "doubled", FLASH_REDIS_URL=redis_url).stdout
+
+
+def test_a_server_that_has_the_sources_under_another_name_is_not_said_to_show_them(
+    flash: Flash, serve: Callable[..., Any], tmp_path: Path, redis_url: str
+) -> None:
+    (tmp_path / "readings.py").write_text(
+        "from flash.data import source\n\n@source(every='365d')\ndef orders():\n    return 9\n"
+    )
+    with serve(FLASH_REDIS_URL=redis_url) as server:
+        wait_for(lambda: versions(server)["doubled"] == [1, {"total": 10}], "the first versions")
+        done = flash("run", "readings", "orders", FLASH_REDIS_URL=redis_url)
+        assert "Kept as version 2. No server was told." in done.stdout, done.stderr
+        assert "name the app that it serves" in done.stdout
 
 
 def test_what_was_run_before_the_servers_is_what_they_begin_with(
