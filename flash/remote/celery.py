@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from ..exceptions import ConfigurationError, PoolFull
 from ..pool import Pool
@@ -79,6 +79,9 @@ class CeleryRemote(Backend):
         # While the broker is away, Celery waits for it, to revoke: by itself, in a thread that nothing else needs.
         self._revoking = Pool(1, "flash-celery-revoke")
         self._traffic: WeakKeyDictionary[asyncio.AbstractEventLoop, _Traffic] = WeakKeyDictionary()
+        # The threads hold their pools, which would stay when the backend of an app that was unloaded is forgotten.
+        for pool in (self._pool, self._revoking):
+            finalize(self, pool.close)
 
     def __truediv__(self, name: str) -> Task:
         """The task with a name, such as ``"calc.multiply"``.

@@ -23,7 +23,7 @@ IMPATIENT = {
     "interval_max": 0.2,
 }
 
-#: Tasks that wait to be revoked while the broker is away.
+#: Tasks that wait to be revoked while the broker is away, and those whose last word is waited for.
 MOST_UNWANTED = 10_000
 
 

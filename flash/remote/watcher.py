@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 
 from ..pool import Pool
-from .jobs import Jobs, State
+from .jobs import MOST_UNWANTED, Jobs, State
 
 logger = logging.getLogger("flash")
 
@@ -86,6 +86,9 @@ class Watcher:
         del self._watches[job_id]
         if unwanted:
             self._unwanted[job_id] = asyncio.get_running_loop().time() + AFTERMATH
+            if len(self._unwanted) > MOST_UNWANTED:
+                # The oldest. Celery forgets it after a day.
+                del self._unwanted[next(iter(self._unwanted))]
             self._wake()
 
     def _wake(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import gc
 import os
 import subprocess
 import sys
@@ -21,10 +22,11 @@ import redis
 
 from flash import Flash, Input, Output, html
 from flash.exceptions import ConfigurationError
+from flash.pool import Pool
 from flash.remote import Remote, RemoteError, api_callback, watcher
 from flash.remote.backend import Progress, Result
 from flash.remote.celery import CeleryRemote
-from flash.remote.jobs import IMPATIENT
+from flash.remote.jobs import IMPATIENT, Jobs
 
 from ..apps import flash_app, serving
 from ..live.sites import InProcess
@@ -465,6 +467,36 @@ def test_a_task_is_sent_while_the_result_backend_is_silent(server: RedisServer, 
 
     run(main())
     client.delete("sent")
+
+
+def test_threads_end_when_the_backend_is_forgotten(app: celery.Celery) -> None:
+    def threads() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name.startswith("flash-celery")}
+
+    before = threads()
+    jobs = Remote.celery(app)
+    assert run(ask(jobs, "calc.multiply", a=6, b=7)) == {"product": 42}
+    mine = threads() - before
+    assert mine
+    del jobs
+    gc.collect()
+    until(lambda: not mine & threads())
+
+
+def test_only_so_many_unwanted_tasks_are_watched(app: celery.Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "MOST_UNWANTED", 3)
+    jobs, asked = Jobs(app, None), list[list[str]]()
+    monkeypatch.setattr(jobs, "read", lambda known: asked.append(list(known)) or {})
+
+    async def main() -> None:
+        watching = watcher.Watcher(jobs, Pool(1, "test-watcher"))
+        for number in range(5):
+            watching.watch(str(number))
+            watching.leave(str(number), unwanted=True)
+        await comes_true(lambda: asked)
+
+    run(main())
+    assert asked[0] == ["2", "3", "4"]
 
 
 @pytest.fixture
