@@ -122,8 +122,15 @@ class Asks:
     async def _answer(self, source: str, number: str, given: int | None) -> None:
         with contextlib.suppress(SharedStorageError):
             if number not in self._answers:
-                await self._publish({"accepted": source, "id": number})
-                self._remember(number, await self._outcome(source, number, given))
+                working = asyncio.create_task(self._outcome(source, number, given), name="flash-data-answer")
+                try:
+                    while not working.done():
+                        # Also later: who asks takes a long silence for the lack of a process that leads.
+                        await self._publish({"accepted": source, "id": number})
+                        await asyncio.wait({working}, timeout=ASKS_AGAIN)
+                finally:
+                    working.cancel()
+                self._remember(number, working.result())
             await self._publish(self._answers[number])
 
     async def _outcome(self, source: str, number: str, given: int | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections import deque
 from ..calls import call
 from ..pool import Pool
 from .snapshot import Snapshot
-from .source import Source
+from .source import Listener, Source
 
 logger = logging.getLogger("flash")
 
@@ -56,9 +56,23 @@ class Listeners:
             while waiting:
                 snapshot = waiting.popleft()
                 for listener in list(source.listeners):
-                    try:
-                        await call(self._pool, listener, snapshot)
-                    except Exception:
-                        logger.exception("A function of on_change of %r has failed.", source.name)
+                    await self._call(listener, snapshot)
         finally:
             self._tasks.pop(source.name, None)
+
+    async def _call(self, listener: Listener, snapshot: Snapshot) -> None:
+        try:
+            await call(self._pool, listener, snapshot)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # A SystemExit would end the server, and a CancelledError of the function's own the calls after it.
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
+            logger.error("A function of on_change of %r has failed.", snapshot.source, exc_info=error)
+
+
+def _is_cancelled() -> bool:
+    """Whether the task that runs is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flash.data import Snapshot, SourceError
+from flash.data import Snapshot, SourceError, asks
 from flash.data.stores import MemorySnapshots, SqliteSnapshots
 from flash.exceptions import ConfigurationError
 from flash.storage import MemoryStorage
@@ -180,6 +180,30 @@ def test_on_change_is_called_for_each_version_and_its_errors_harm_nobody(caplog:
     assert "a fault of the listener" in caplog.text
 
 
+@pytest.mark.parametrize("ending", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_nothing_that_a_function_of_on_change_raises_stops_anything(ending: BaseException) -> None:
+    async def main() -> None:
+        numbers = iter(range(100))
+        orders = declared(lambda: next(numbers), name="orders", on_start=False)
+        seen: list[int] = []
+
+        @orders.on_change
+        async def fails(snapshot: Snapshot) -> None:
+            await asyncio.sleep(0.01)
+            raise ending
+
+        @orders.on_change
+        async def sees(snapshot: Snapshot) -> None:
+            seen.append(snapshot.version)
+
+        async with running(orders):
+            await orders.refresh()
+            await orders.refresh()
+            await until(lambda: seen == [1, 2], "calls")
+
+    run(main)
+
+
 def test_a_listener_to_the_news_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         orders = declared(lambda: 1, name="orders")
@@ -215,6 +239,26 @@ def test_a_refresh_while_it_runs_waits_for_that_run() -> None:
             await asyncio.sleep(0.05)
             goes.set()
             assert [(await each).value for each in refreshes] == [1, 1, 1] and calls == 1
+
+    run(main)
+
+
+def test_a_refresh_may_take_longer_than_silence_is_borne(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asks, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(asks, "ASKS_AGAIN", 0.1)
+
+    async def main() -> None:
+        calls = 0
+
+        async def slow() -> int:
+            nonlocal calls
+            calls += 1
+            await asyncio.sleep(1.5)
+            return calls
+
+        orders = declared(slow, name="orders", on_start=False)
+        async with running(orders):
+            assert (await orders.refresh()).value == 1
 
     run(main)
 
