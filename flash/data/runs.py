@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ..functions import is_async
@@ -59,8 +59,10 @@ class Runs:
         if source.settings.overlap != "parallel":
             if self.overruns(source):
                 raise StillRunning("An earlier run took too long and cannot be ended; it still runs.")
-            if broken_off := self._broken_off[source.name]:
-                await asyncio.wait(set(broken_off))
+            for work in list(self._broken_off[source.name]):
+                await self._wait(work, source.settings.timeout)
+            if self._broken_off[source.name] and source.settings.timeout is not None:
+                raise StillRunning("An earlier run was broken off and cannot be ended; it still runs.")
         process = self._processes.take(source) if source.settings.process else None
         work = asyncio.create_task(self._work(source, inputs, process), name=f"flash-data-run-{source.name}")
         among = self._broken_off
@@ -76,9 +78,7 @@ class Runs:
                     work.cancel()
         if not work.done():
             raise RunFailed(f"The run took longer than {source.settings.timeout:g} s.")
-        if work.cancelled():
-            raise RunFailed("The run was cancelled.")
-        return work.result()
+        return _given_by(work)
 
     async def close(self) -> None:
         """End all that runs. A function in a thread ends by itself, and nobody waits for it."""
@@ -104,12 +104,12 @@ class Runs:
             return await self._processes.run(process, inputs)
         if is_async(source.func):
             values = await self._pool.run(_values, inputs) if inputs else []
-            result = await _guarded(source.func, values)
+            result = await _guarded(source.func(*values))
         else:
             result = await self._pool.run(_call, source.func, inputs)
             if isinstance(result, Encoded):
                 return result
-            result = await result
+            result = await _guarded(result)
         return await self._pool.run(encoded, result)
 
 
@@ -135,11 +135,22 @@ def _call(func: Callable[..., Any], inputs: Sequence[Record]) -> Any:
     return result if inspect.isawaitable(result) else encoded(result)
 
 
-async def _guarded(func: Callable[..., Any], values: list[Any]) -> Any:
+async def _guarded(given: Awaitable[Any]) -> Any:
     try:
-        return await func(*values)
+        return await given
     except (SystemExit, KeyboardInterrupt) as error:
         raise ended_program(error) from error
+
+
+def _given_by(work: asyncio.Task[Encoded]) -> Encoded:
+    """What a run that has ended gave. What it raised is an ``Exception`` in any case."""
+    if work.cancelled():
+        raise RunFailed("The run was cancelled.")
+    error = work.exception()
+    if error is not None and not isinstance(error, Exception):
+        # As Rust's panics, in polars: they would end the loop's tasks, and nobody would be told.
+        raise RunFailed("The run failed.") from error
+    return work.result()
 
 
 def _remember(work: asyncio.Task[Encoded], among: set[asyncio.Task[Encoded]]) -> None:

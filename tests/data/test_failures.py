@@ -75,8 +75,14 @@ def test_the_pauses_before_it_is_tried_again_double_up_to_a_longest() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("ending", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
-@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+class Panic(BaseException):
+    """As Rust's panics, in polars."""
+
+
+@pytest.mark.parametrize(
+    "ending", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration(), Panic()]
+)
+@pytest.mark.parametrize("kind", ["plain", "asynchronous", "asynchronous behind a plain one"])
 def test_nothing_that_a_function_raises_stops_anything(ending: BaseException, kind: str) -> None:
     readings = Readings({"a": 1}, ending, {"a": 2})
 
@@ -84,7 +90,8 @@ def test_nothing_that_a_function_raises_stops_anything(ending: BaseException, ki
         return readings.next()
 
     async def main() -> None:
-        orders = declared(readings.next if kind == "plain" else asynchronous, name="orders", retry=0)
+        func = {"plain": readings.next, "asynchronous": asynchronous}.get(kind, lambda: asynchronous())
+        orders = declared(func, name="orders", retry=0)
         async with running(orders) as engine:
             await orders.first(10)
             await until(lambda: not orders.status.running, "end of the run")

@@ -150,6 +150,29 @@ def test_a_run_that_was_broken_off_with_the_lease_is_run_again_when_it_has_ended
     run(main)
 
 
+def test_a_run_that_was_broken_off_is_waited_for_as_long_as_a_run_may_take(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaders, "LEASE_INTERVAL", 0.05)
+
+    async def main() -> None:
+        storage = MemoryStorage()
+        orders = declared(slow, name="orders", timeout=1)
+        async with running(orders, storage=storage, name="shop") as engine:
+            await until(lambda: slow.calls, "first run")
+            lease, owner = "data:shop:leads", engine._process
+            storage.release(lease, owner)
+            assert storage.acquire(lease, "another", 60) is not None
+            await until(lambda: not engine.leads, "end of the term")
+            storage.release(lease, "another")
+            await until(lambda: orders.status.error and not orders.status.running, "failure")
+            assert orders.status.error is not None and "still runs" in orders.status.error.reason
+            assert slow.calls == 1
+            slow.goes.set()
+
+    run(main)
+
+
 def ticking(slow: Slow, overlap: str) -> Source:
     return declared(slow, name="orders", every="1s", overlap=overlap, on_start=False)
 
