@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from .chain import Made
 from .clock import Clock
@@ -18,6 +19,7 @@ from .failures import RunFailed, StillRunning
 from .leader import LeaseLost
 from .ledger import Ledger
 from .runs import Runs
+from .schedule import MOST_TICKS
 from .snapshot import Failure
 from .source import Source
 from .stores.base import Record
@@ -73,6 +75,8 @@ class Lane:
         self._next_tick = next_tick
         self._done = done
         self._tasks: set[asyncio.Task[Failure | None]] = set()
+        #: Notes of ticks that are skipped: no runs, that others could wait for.
+        self._notes: set[asyncio.Task[None]] = set()
         self._queued: deque[datetime] = deque()
         #: The newest tick that is dealt with when the runs of now have ended.
         self._dealt: datetime | None = None
@@ -86,14 +90,14 @@ class Lane:
         """Its time has come, perhaps several times, the oldest first."""
         missed, now = self.source.settings.missed, self._clock.now()
         in_time = now - ticks[-1] <= timedelta(seconds=LATE_SECONDS)
-        if missed == "all":
+        if missed == "all" and (len(ticks) > 1 or not in_time):
             self._queued.extend(ticks)
             self._next_queued()
         elif missed == "run_once" or in_time:
             self._due(ticks[-1])
         else:
             logger.info("The source %r has missed %d ticks, which are skipped.", self.source.name, len(ticks))
-            self._begin(self._skip(ticks[-1]))
+            self._note(ticks[-1])
 
     def run(self, inputs: Inputs | None = None, tick: datetime | None = None) -> asyncio.Task[Failure | None]:
         """Run it now, unless it runs already: then give that run.
@@ -119,7 +123,7 @@ class Lane:
         """End its runs here. What they were to do is left to the next process that leads."""
         self._queued.clear()
         was_busy = self.is_busy
-        while tasks := {task for task in self._tasks if not task.done()}:
+        while tasks := {task for task in self._tasks | self._notes if not task.done()}:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0.1)
@@ -140,7 +144,7 @@ class Lane:
             self._dealt = tick
 
     def _next_queued(self) -> None:
-        while len(self._queued) > MOST_QUEUED and self.source.settings.missed != "all":
+        while len(self._queued) > (MOST_TICKS if self.source.settings.missed == "all" else MOST_QUEUED):
             self._queued.popleft()
             logger.warning("The source %r is slower than its ticks: one that waited is dropped.", self.source.name)
         if self._queued and not self._tasks:
@@ -156,14 +160,22 @@ class Lane:
         self._tasks.discard(task)
         if task.cancelled():
             return
-        error = task.exception()
-        if error is not None and not isinstance(error, LeaseLost):
-            logger.error("A run of the source %r has broken off.", self.source.name, exc_info=error)
+        self._log(task)
         self._next_queued()
         self._done()
 
-    async def _skip(self, tick: datetime) -> None:
-        await self._ledger.change(self.source, tick=tick, next=self._next_tick(self.source))
+    def _note(self, tick: datetime) -> None:
+        """Note that a tick is dealt with, though nothing runs."""
+        noting = self._ledger.change(self.source, tick=tick, next=self._next_tick(self.source))
+        task = asyncio.create_task(noting, name=f"flash-data-{self.source.name}")
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+        task.add_done_callback(self._log)
+
+    def _log(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, LeaseLost):
+            logger.error("A run of the source %r has broken off.", self.source.name, exc_info=error)
 
     async def _run(self, inputs: Inputs, tick: datetime | None) -> Failure | None:
         source, number = self.source, next(_numbers)
@@ -185,6 +197,9 @@ class Lane:
         """Note that a run has ended. Of one that was broken off nothing is noted: it is run again."""
         state, alone = self.source.known.state, len(self._tasks) == 1
         dealt = [each for each in (state.tick, tick, self._dealt if alone else None) if each is not None]
+        if self._queued:
+            # What waits is not dealt with, also when a later tick was passed over meanwhile.
+            dealt = [each for each in dealt if each < self._queued[0]]
         await self._ledger.change(
             self.source, running=not alone, next=self._next_tick(self.source), tick=max(dealt, default=None)
         )

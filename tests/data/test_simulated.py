@@ -186,6 +186,66 @@ def test_a_job_slower_than_its_interval(overlap: str, minutes: list[float]) -> N
     run(main)
 
 
+@pytest.mark.parametrize(("overlap", "minutes"), [("skip", [1, 3, 5, 7]), ("parallel", [1, 2, 3, 4, 5, 6, 7])])
+def test_a_job_slower_than_its_interval_that_misses_nothing(overlap: str, minutes: list[float]) -> None:
+    """``missed`` is about ticks at which nothing could run; while a run goes on, ``overlap`` says what happens."""
+
+    async def main() -> None:
+        clock = SimulatedClock("2026-05-04T09:00Z")
+        diary = Diary(clock, takes=90)
+        source = scheduled(diary, every="1m", overlap=overlap, missed="all")
+        async with timed(source, clock):
+            await clock.advance("7m")
+            start = datetime(2026, 5, 4, 9, tzinfo=UTC)
+            assert [(each - start) / timedelta(minutes=1) for each in diary.times] == minutes
+            await clock.advance("90s")
+
+    run(main)
+
+
+def test_missed_ticks_that_wait_are_not_dealt_with_by_a_later_one() -> None:
+    """Three were missed; while they are run one after the other, a new tick is passed over, and the app ends."""
+
+    async def main() -> None:
+        clock, store = SimulatedClock("2026-05-04T08:30Z"), MemorySnapshots()
+        slow, quick = Diary(clock, takes=3000), Diary(clock)
+        await passes(scheduled(quick, every="1h", missed="all"), clock, store=store, to="2026-05-04T09:10Z")
+        await clock.suspend("220m")
+        async with timed(scheduled(slow, every="1h", missed="all"), clock, store=store):
+            await clock.advance("55m")
+            assert len(slow.times) == 2
+        quick.times.clear()
+        async with timed(scheduled(quick, every="1h", missed="all"), clock, store=store):
+            await clock.advance("1s")
+            assert len(quick.times) == 3, "11:00, which was broken off, 12:00, and 13:00, which was passed over"
+
+    run(main)
+
+
+def test_a_refresh_while_a_missed_tick_is_skipped_runs_the_source() -> None:
+    class Slow(MemorySnapshots):
+        goes = asyncio.Event()
+
+        async def set_state(self, *args: Any) -> None:
+            await self.goes.wait()
+            await super().set_state(*args)
+
+    async def main() -> None:
+        clock, store = SimulatedClock("2026-05-04T09:30Z"), Slow()
+        store.goes.set()
+        source = scheduled(Diary(clock), every="1h", missed="skip")
+        async with timed(source, clock, store=store):
+            await clock.advance("1m")
+            store.goes.clear()
+            await clock.suspend("3h")
+            refreshing = asyncio.create_task(source.refresh())
+            await asyncio.sleep(0.05)
+            store.goes.set()
+            assert (await refreshing).version == 1
+
+    run(main)
+
+
 def test_a_run_that_takes_too_long_by_that_clock() -> None:
     async def main() -> None:
         clock = SimulatedClock("2026-05-04T09:00Z")
