@@ -78,8 +78,10 @@ class Leader:
         task, self._task = self._task, None
         if task is None:
             return
-        task.cancel()
-        await asyncio.wait({task})
+        while not task.done():
+            # What a storage does may take a cancellation for a timeout of its own.
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.1)
         await self._resign()
         self._held_until = float("-inf")
         try:

@@ -73,9 +73,10 @@ class Term:
         """Run nothing more here."""
         self._schedule.stop()
         settling, self._settling = self._settling, None
-        if settling is not None:
+        while settling is not None and not settling.done():
+            # What a store does may take a cancellation for a timeout of its own.
             settling.cancel()
-            await asyncio.wait({settling})
+            await asyncio.wait({settling}, timeout=0.1)
         for lane in self._lanes.values():
             await lane.close()
 

@@ -130,3 +130,30 @@ def test_a_work_that_cannot_begin_is_begun_again(caplog: pytest.LogCaptureFixtur
 
     run(main)
     assert "a fault at the beginning" in caplog.text
+
+
+def test_a_storage_that_takes_a_cancellation_for_an_outage_does_not_hold_up_the_end() -> None:
+    class Swallowing(MemoryStorage):
+        swallows = False
+
+        async def aacquire(self, *args: Any) -> int | None:
+            if self.swallows:
+                self.swallows = False
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    raise SharedStorageError("no answer") from None
+            return await super().aacquire(*args)
+
+    async def main() -> None:
+        storage, work = Swallowing(), Diary()
+        leader = Leader(storage, "lease", "one", work)
+        await leader.start()
+        storage.swallows = True
+        leader.look()
+        await until(lambda: not storage.swallows, "question")
+        async with asyncio.timeout(5):
+            await leader.close()
+        assert work.said[-1] == "end"
+
+    run(main)
