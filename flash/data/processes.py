@@ -46,6 +46,9 @@ class Processes:
         """A process for one run, to be given to :meth:`run`."""
         with self._lock:
             idle = self._idle[source.name]
+            while idle and not idle[-1].is_alive:
+                # Ended while nobody used it: that is no fault of this run's.
+                idle.pop().end()
             process = idle.pop() if idle and not self._closed else Process(source)
             self._busy.add(process)
         return process
@@ -108,6 +111,11 @@ class Process:
         )
         self._lock = threading.Lock()
         self._killed = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process.is_alive()
 
     def ask(self, inputs: Sequence[Record]) -> tuple[dict[str, Any], bytes]:
         """Have it run once, and wait for the answer.

@@ -181,3 +181,14 @@ def test_many_runs_one_after_the_other_use_one_process(orders: Orders) -> None:
             assert len({(await heavy.heavy.refresh()).value for _ in range(10)}) == 1
 
     run(main)
+
+
+def test_a_process_that_has_ended_between_two_runs_is_replaced(orders: Orders) -> None:
+    async def main() -> None:
+        async with running(heavy.heavy):
+            pid = (await heavy.heavy.refresh()).value
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", "its end")
+            assert (await heavy.heavy.refresh()).value != pid
+
+    run(main)
