@@ -136,8 +136,9 @@ class Engine:
         await self._store.close()
         self._detach()
         if self._lock is not None:
+            # Not in a thread: when the program ends, Python starts none any more.
             lock, self._lock = self._lock, None
-            await asyncio.to_thread(lock.release)
+            lock.release()
 
     def abandon(self) -> None:
         """Let go of the sources when the loop is closed that it ran on: nothing of it can be awaited any more."""

@@ -51,7 +51,8 @@ server = app.server
 
 @app.callback(Output("text", "children"), Input("tick", "n_intervals"))
 def show(_):
-    return orders.get().value["text"]
+    snapshot = orders.get()
+    return snapshot.value["text"] if snapshot else "nothing yet"
 
 @server.route("/orders")
 def read():
@@ -110,7 +111,7 @@ def get(port: int, path: str) -> dict[str, Any]:
 
 def answers(port: int, path: str) -> bool:
     try:
-        return bool(get(port, path))
+        return bool(get(port, path)["version"])
     except OSError:
         return False
 
@@ -183,6 +184,19 @@ def test_a_script_that_ends_without_stopping_gives_its_lease_back(folder: Path, 
     assert storage.acquire("data:readings:leads", "test", 1) is not None
     storage.close()
     assert time.monotonic() - began < 60
+
+
+def test_a_script_of_one_process_ends_without_a_word(folder: Path) -> None:
+    script = "from flash import data\nfrom readings import orders\ndata.start()\nprint(orders.refresh().value['text'])"
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", script],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "one\n", "")
 
 
 def test_dash_on_flask_under_waitress(folder: Path) -> None:

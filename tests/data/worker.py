@@ -18,6 +18,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from flash.data.stores import store_of
 from flash.storage import SeveralProcesses, storage_of
 
 FOLDER = Path(os.environ.get("FOLDER", "."))
+_saying = threading.Lock()
 
 
 @source(every=os.environ.get("EVERY", "1d"), missed=os.environ.get("MISSED", "run_once"), retry=0)
@@ -52,7 +54,9 @@ async def counted(given: list[str]) -> int:
 
 
 def say(**what: Any) -> None:
-    print(json.dumps({"pid": os.getpid(), **what}), flush=True)
+    line = json.dumps({"pid": os.getpid(), **what})
+    with _saying:  # Threads say something too, and lines must stay whole.
+        print(line, flush=True)
 
 
 def summary(snapshot: Snapshot) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from ...pool import Pool
 from ...storage import MemoryStorage, Storage
 from .base import Record, SnapshotStore, SnapshotStoreError, kept_of
 
@@ -42,6 +43,8 @@ class StorageSnapshots(SnapshotStore):
     def __init__(self, storage: Storage, *, owned: bool = False) -> None:
         self._storage = storage
         self._owned = owned
+        # Not asyncio's threads: when a program ends, those are gone before what it runs is closed.
+        self._threads = Pool(2, "flash-snapshots")
         self.shared_between_processes = not isinstance(storage, MemoryStorage)
 
     async def start(self) -> None:
@@ -51,6 +54,7 @@ class StorageSnapshots(SnapshotStore):
 
     async def close(self) -> None:
         """Close the storage, if it is the store's own."""
+        self._threads.close()
         if self._owned:
             await self._storage.aclose()
 
@@ -130,14 +134,14 @@ class StorageSnapshots(SnapshotStore):
             if text is None:
                 return None
             # A thread for each: a storage in memory gives the loop no turn in between.
-            parts.append(await asyncio.to_thread(base64.b64decode, text))
-        data = await asyncio.to_thread(b"".join, parts)
+            parts.append(await self._threads.run(base64.b64decode, text))
+        data = await self._threads.run(b"".join, parts)
         return Record(entry.version, entry.at, entry.kind, data, entry.digest, entry.derived)
 
     async def _write(self, entry: _Entry, data: bytes) -> None:
         for number in range(entry.parts):
             part = data[number * PART : (number + 1) * PART]
-            await self._storage.aset(_part_key(entry.id, number), await asyncio.to_thread(_as_json, part))
+            await self._storage.aset(_part_key(entry.id, number), await self._threads.run(_as_json, part))
 
     async def _drop(self, written: list[Any], listed: Iterable[_Entry]) -> None:
         """Forget the parts of what is in no list."""
