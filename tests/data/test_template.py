@@ -139,6 +139,60 @@ def test_a_page_that_knows_the_newest_gets_an_empty_answer(tmp_path: Path) -> No
         assert (answer.status_code, answer.content) == (204, b"")
 
 
+@FORMS
+def test_through_a_proxy_the_wrong_passwords_of_one_make_no_other_wait(tmp_path: Path, form: list[str]) -> None:
+    folder, password = write_project(tmp_path / "numbers", *form)
+
+    def guess(running: Served, address: str, name: str) -> int:
+        auth, told = (name, "wrong"), {"X-Forwarded-For": address}
+        return httpx.get(running.url, auth=auth, headers=told, timeout=PATIENCE).status_code
+
+    for proxies, others in (("127.0.0.1", 401), ("", 429)):
+        with served(folder, password, DASHBOARD_PROXIES=proxies) as running:
+            eventually(lambda running=running: guess(running, "198.51.100.1", "ann") == 429, "the first pause")
+            eventually(
+                lambda running=running, others=others: (
+                    guess(running, "198.51.100.1", "bob"), guess(running, "198.51.100.2", "eve")
+                ) == (429, others),
+                "the answers to two addresses",
+            )  # fmt: skip
+
+
+@FORMS
+def test_settings_are_loaded_as_the_readme_says_and_data_outlive_a_restart(tmp_path: Path, form: list[str]) -> None:
+    folder, password = write_project(tmp_path / "numbers", *form, every="1h")
+    lines = (folder / ".env.example").read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]", line))
+    for _ in range(2):
+        with served(folder, password, **settings) as running:
+            eventually(lambda: (folder / "data" / "snapshots.sqlite").exists(), "the file")
+            eventually(lambda running=running: running.readings, "a reading")
+            assert running.program.ends_after(signal.SIGTERM) == 0
+            assert "Traceback" not in running.program.output
+    assert len((folder / "readings.txt").read_text().splitlines()) == 1
+
+
+def test_two_dashboards_on_one_redis_show_their_own_data(tmp_path: Path, redis_url: str) -> None:
+    urls = []
+    for name in ("north", "south"):
+        folder, _ = write_project(tmp_path / name, every="1h")
+        # As .env.example has it, but for the address.
+        found = re.search(r"^#FLASH_REDIS_URL=redis://[^?]+(\?\S+)$", (folder / ".env.example").read_text(), re.M)
+        assert found is not None
+        urls.append(redis_url.partition("?")[0] + found[1])
+        with (folder / "reading.py").open("a") as file:
+            file.write(
+                f"\n\ndef read_disks():\n    return pd.DataFrame([{{'disk': '/{name}', 'used': 1, 'free': 2}}])\n"
+            )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FLASH_DATA_STORE": ""}
+    for name, url in zip(("north", "south"), urls, strict=True):
+        done = subprocess.run(
+            [sys.executable, "-m", "flash", "data", "run", "server", "disks"], cwd=tmp_path / name,
+            env={**environment, "FLASH_REDIS_URL": url}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert f"/{name}" in done.stdout and "Kept as version 1." in done.stdout, done.stdout + done.stderr
+
+
 #: Added to a project's ``server.py``: each process notes the versions that its pages get, and when.
 NOTED = """
 

@@ -15,7 +15,7 @@ import engineering
 import schedule
 import signin
 from page import cards, page
-from setting import TITLE
+from setting import PROXIES, TITLE
 
 SECONDS = 2
 
@@ -27,7 +27,7 @@ def create_app(users: signin.Users) -> Dash:
         users: Who may come in.
     """
     app = Dash(__name__, title=TITLE, update_title=None)
-    signin.protect(app.server, request, users)
+    signin.protect(app.server, request, users, PROXIES)
     app.layout = page(
         html.Div([html.Span(id="machine-badge"), html.Button("Refresh", id="refresh")], className="status"),
         html.Span(id="disks-badge"),

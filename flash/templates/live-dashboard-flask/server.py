@@ -25,9 +25,17 @@ def main() -> None:
     # As services and containers are ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     app = create_app(Users(USERS))
-    data.start(name="{{name}}")
+    data.start()
     try:
-        waitress.serve(app.server, host=HOST, port=PORT, threads=THREADS, connection_limit=CONNECTIONS)
+        waitress.serve(
+            app.server,
+            host=HOST,
+            port=PORT,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            # Who is believed is decided by signin.py.
+            clear_untrusted_proxy_headers=False,
+        )
     finally:
         data.stop()
 

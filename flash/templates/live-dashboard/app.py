@@ -12,7 +12,7 @@ import engineering
 import schedule
 import signin
 from page import cards, page
-from setting import TITLE
+from setting import PROXIES, TITLE
 
 
 def create_app(users: signin.Users) -> Flash:
@@ -22,7 +22,7 @@ def create_app(users: signin.Users) -> Flash:
         users: Who may come in.
     """
     app = Flash(__name__, title=TITLE, update_title=None, identify=name_of)
-    signin.protect(app.server, request, users)
+    signin.protect(app.server, request, users, PROXIES)
     app.layout = page(
         Freshness(schedule.machine, refresh=is_signed_in), Freshness(schedule.disks, refresh=is_signed_in)
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flash.exceptions import ConfigurationError
+from flash.hub.routing import Proxies
 from flash.storage import FileLock
 
 ROOT = Path(__file__).parent
@@ -104,6 +105,9 @@ SETTING = read(Path(os.environ.get("DASHBOARD_CONFIG", ROOT / "config.json")))
 #: Where the users stand, and where logs go.
 USERS = Path(os.environ.get("DASHBOARD_USERS", ROOT / "users.txt"))
 LOGS = Path(os.environ.get("DASHBOARD_LOGS", ROOT / "logs"))
+
+#: The proxies that are believed about the address of a client, between commas.
+PROXIES = Proxies(each.strip() for each in os.environ.get("DASHBOARD_PROXIES", "").split(",") if each.strip())
 
 HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8050"))

@@ -11,12 +11,14 @@ import logging
 import math
 import secrets
 import threading
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from flash.exceptions import ConfigurationError
+from flash.hub.routing import Proxies, client_of
 from flash.hub.signin.passwords import LONGEST, prepared
 from flash.hub.signin.throttle import Throttle
 from flash.hub.signin.users import User, UserFile
@@ -70,26 +72,28 @@ class Users:
         if sent is None or sent.type != "basic" or not sent.username or sent.password is None:
             return _ask()
         self._look_at_file()
-        user = self._known.get(sent.username)
-        digest = hashlib.blake2b(f"{sent.username}:{sent.password}".encode(), key=self._key).digest()
+        # As it stands in the file: keyboards write the same letter in different ways.
+        name = unicodedata.normalize("NFC", sent.username)
+        user = self._known.get(name)
+        digest = hashlib.blake2b(f"{name}:{sent.password}".encode(), key=self._key).digest()
         if self._remembers(user, digest):
             return None
         if not self._one_at_a_time.acquire(timeout=PATIENCE):
             return "Many sign in at this moment. Try again.", 503, {"Retry-After": "5"}
         try:
             # A page asks for many things at once: the first of its requests may have answered for the others.
-            return None if self._remembers(user, digest) else self._check(user, sent, digest, address)
+            return None if self._remembers(user, digest) else self._check(user, name, sent.password, digest, address)
         finally:
             self._one_at_a_time.release()
 
-    def _check(self, user: User | None, sent: Any, digest: bytes, address: str) -> Refusal | None:
-        if wait := self._throttle.begin(address, sent.username):
+    def _check(self, user: User | None, name: str, password: str, digest: bytes, address: str) -> Refusal | None:
+        if wait := self._throttle.begin(address, name):
             return "Too many attempts.", 429, {"Retry-After": str(math.ceil(wait))}
-        if not self._is_right(user, sent.password):
-            logger.warning("Somebody at %s has failed to sign in as %r.", address, sent.username)
+        if not self._is_right(user, password):
+            logger.warning("Somebody at %s has failed to sign in as %r.", address, name)
             return _ask()
         assert user is not None
-        self._throttle.passed(address, sent.username)
+        self._throttle.passed(address, name)
         if len(self._right) >= REMEMBERED:
             self._right.clear()
         self._right[digest] = user.fingerprint
@@ -115,18 +119,32 @@ class Users:
             logger.error("The users stay as they were. %s", error)
 
 
-def protect(server: Any, request: Any, users: Users) -> None:
+def protect(server: Any, request: Any, users: Users, proxies: Proxies) -> None:
     """Let only users pass.
 
     Args:
         server: A Flask or Quart app.
         request: Its framework's request.
         users: Who may come in.
+        proxies: Who is believed about the client's address.
     """
 
     @server.before_request
     def sign_in() -> Refusal | None:
-        return users.refusal(request.authorization, request.remote_addr or "")
+        return users.refusal(request.authorization, address_of(request, proxies))
+
+
+def address_of(request: Any, proxies: Proxies) -> str:
+    """The client's address, of which wrong passwords are counted.
+
+    Args:
+        request: Flask's or Quart's.
+        proxies: What they say in ``X-Forwarded-For`` is believed, and what anybody else says is not.
+    """
+    told = [(b"x-forwarded-for", each.encode("latin-1")) for each in request.headers.getlist("X-Forwarded-For")]
+    peer = (request.remote_addr, 0) if request.remote_addr else None
+    _, client, _ = client_of({"type": "http", "client": peer, "headers": told}, proxies)
+    return client[0] if client else ""
 
 
 def _ask() -> Refusal:

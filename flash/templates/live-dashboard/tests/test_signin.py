@@ -5,11 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from argon2 import PasswordHasher
 from conftest import NAME, PASSWORD
 from flash.exceptions import ConfigurationError
+from flash.hub.routing import Proxies
 from flash.hub.signin.passwords import hash_of
 
 import signin
+
+PROXIES = Proxies(["10.0.0.5"])
 
 
 def sent(name, password, kind="basic"):
@@ -57,6 +61,28 @@ def test_changes_of_the_file_count_at_once(users, user_file):
     assert users.refusal(sent(NAME, "another one"), "203.0.113.9") is None
     user_file.path.write_text("no user\n")
     assert users.refusal(sent(NAME, "another one"), "203.0.113.9") is None
+
+
+def test_a_name_may_be_typed_on_any_keyboard(users, user_file):
+    user_file.put("jos\u00e9", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD))
+    assert users.refusal(sent("jose\u0301", PASSWORD), "203.0.113.9") is None
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "address"),
+    [
+        ("10.0.0.5", ["198.51.100.7"], "198.51.100.7"),
+        # What the client has said itself stands before what the proxy says.
+        ("10.0.0.5", ["192.0.2.1, 198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.5", ["192.0.2.1", "198.51.100.7"], "198.51.100.7"),
+        ("203.0.113.9", ["198.51.100.7"], "203.0.113.9"),
+        ("10.0.0.5", [], "10.0.0.5"),
+        (None, ["198.51.100.7"], ""),
+    ],
+)
+def test_only_proxies_are_believed_about_addresses(peer, told, address):
+    headers = SimpleNamespace(getlist={"X-Forwarded-For": told}.get)
+    assert signin.address_of(SimpleNamespace(remote_addr=peer, headers=headers), PROXIES) == address
 
 
 def test_without_users_nothing_is_served(tmp_path):
