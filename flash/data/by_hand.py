@@ -221,7 +221,7 @@ class Outside:
         if not self.can_see:
             return heard
         kept = from_json(await self._store.state(source.name))
-        return heard if heard is not None and heard.count > kept.count else kept
+        return heard if heard is not None and heard.is_newer_than(kept) else kept
 
     # Running.
 
@@ -325,9 +325,12 @@ class Outside:
     async def _write(self, source: Source, encoded: Encoded, made: Sequence[Made], owner: str) -> int:
         """Keep what a run has given, while this process holds the lease."""
 
-        async def confirm() -> None:
-            if not await self._storage.arenew(self._lease, owner, LEASE_SECONDS):
+        async def confirm() -> int:
+            held = await self._storage.arenew(self._lease, owner, LEASE_SECONDS)
+            term = await self._storage.aacquire(self._lease, owner, LEASE_SECONDS) if held else None
+            if term is None:
                 raise LeaseLost("A process has begun to run the sources meanwhile: nothing was kept. Try again.")
+            return term
 
         following = Following(
             self.sources, self._storage, self._store, self._topic, lambda message: None, _Nobody(self._pool)

@@ -91,15 +91,22 @@ class Following:
         """Take in what the store has of a source."""
         state = from_json(await self._store.state(source.name))
         record = source.known.record
-        if record is None or state.version != record.version:
+        if not state.is_of(record):
             record = await self._store.newest(source.name)
         self.take(source, record, state)
 
     def take(self, source: Source, record: Record | None, state: State) -> None:
-        """Take in a snapshot and a state, each if it is newer than what is known, and tell whom it concerns."""
+        """Take in a snapshot and a state, each if it is newer than what is known, and tell whom it concerns.
+
+        A snapshot is newer by its version, or since a newer state tells of it: after a loss of data versions may begin
+        anew.
+        """
         before = source.known
-        newer = record is not None and record.version > before.version
-        known = Known(record if newer else before.record, state if state.count > before.state.count else before.state)
+        is_newer = state.is_newer_than(before.state)
+        newer = record is not None and (
+            record.version > before.version or (is_newer and state.is_of(record) and not state.is_of(before.record))
+        )
+        known = Known(record if newer else before.record, state if is_newer else before.state)
         if known == before:
             return
         source.take(known)
@@ -158,8 +165,9 @@ class Following:
             await self._take_state(source, from_json(message["state"]))
 
     async def _take_state(self, source: Source, state: State) -> None:
-        record = None
-        if state.version > source.version:
+        record, known = None, source.known
+        is_told = state.version > 0 and state.is_newer_than(known.state) and not state.is_of(known.record)
+        if is_told or state.version > known.version:
             record = await self._store.get(source.name, state.version) or await self._store.newest(source.name)
         self.take(source, record, state)
 

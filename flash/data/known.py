@@ -16,8 +16,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is kept of a source beside its snapshots.
 
     Attributes:
-        count: Grows with every change of the state, so that processes keep the newest.
+        term: Grows with every process that leads.
+        count: Grows with every change of the state.
         version: Of the newest snapshot.
+        digest: Of the newest snapshot.
         at: When that was read, or confirmed to be unchanged.
         checked: When it was last tried.
         error: Why the last try failed.
@@ -30,8 +32,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         roots: The versions of the scheduled sources that its newest snapshot goes back to.
     """
 
+    term: int = 0
     count: int = 0
     version: int = 0
+    digest: str = ""
     at: datetime | None = None
     checked: datetime | None = None
     error: Failure | None = None
@@ -46,6 +50,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def but(self, **changes: Any) -> State:
         """The state after some changes, and with the next count."""
         return msgspec.structs.replace(self, **{"count": self.count + 1, **changes})
+
+    def is_newer_than(self, other: State) -> bool:
+        """Whether it was written later. Where a store has lost its data, who leads next may begin to count anew."""
+        return (self.term, self.count) > (other.term, other.count)
+
+    def is_of(self, record: Record | None) -> bool:
+        """Whether that is the newest snapshot that it tells of."""
+        return record is not None and (record.version, record.digest) == (self.version, self.digest)
 
     @property
     def was_interrupted(self) -> bool:
@@ -83,7 +95,7 @@ class Known:
         """A snapshot of the newest version, with a value of its own."""
         if self.record is None:
             return Snapshot(source, error=self.state.error, stale_after=stale_after)
-        at = self.state.at if self.state.version == self.version else None
+        at = self.state.at if self.state.is_of(self.record) else None
         return Snapshot(
             source, self.version, at or read_at(self.record), self.state.error, stale_after, _record=self.record
         )

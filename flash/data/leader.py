@@ -94,19 +94,23 @@ class Leader:
         """See at once whether the lease is free."""
         self._wakes.set()
 
-    async def confirm(self) -> None:
+    async def confirm(self) -> int:
         """Make sure that this process leads, and will for the next seconds.
+
+        Returns:
+            The number of its term: greater than that of any before.
 
         Raises:
             LeaseLost: It does not, or the storage cannot say so.
         """
-        if self.leads:
+        term = self._term
+        if self.leads and term is not None:
             began = time.monotonic()
             try:
                 async with asyncio.timeout(LEASE_SECONDS / 2):
                     if await self._storage.arenew(self._name, self._owner, self._seconds):
                         self._held_until = began + self._seconds
-                        return
+                        return term
             except (TimeoutError, SharedStorageError) as error:
                 self._lost(error)
             # What must not be written now is run again, by whoever leads next.

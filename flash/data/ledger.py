@@ -36,7 +36,7 @@ class Ledger:
         store: Where snapshots and states are kept.
         topic: The news' name.
         following: What this process knows.
-        confirm: Makes sure that this process leads, or raises.
+        confirm: Makes sure that this process leads, and gives the number of its term; or raises.
         clock: What time it is.
     """
 
@@ -46,7 +46,7 @@ class Ledger:
         store: SnapshotStore,
         topic: str,
         following: Following,
-        confirm: Callable[[], Awaitable[None]],
+        confirm: Callable[[], Awaitable[int]],
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -92,8 +92,7 @@ class Ledger:
             await self._confirm()
             if run < self._newest_run.get(source.name, 0):
                 return
-            now, record = self._clock.now(), source.known.record
-            version = source.version
+            now, record, version = self._clock.now(), source.known.record, source.version
             if record is None or record.digest != encoded.digest:
                 version += 1
                 record = Record(
@@ -103,7 +102,7 @@ class Ledger:
             self._newest_run[source.name] = run
             roots = roots_of(inputs) if source.after else {source.name: version}
             changes = {"at": now, "checked": now, "error": None, "inputs": _versions(source, inputs), "roots": roots}
-            await self.change(source, record, version=version, **changes)
+            await self.change(source, record, **changes)
 
     async def confirm_unchanged(self, source: Source, inputs: Sequence[Made], at: datetime) -> None:
         """Note that what a source was made of has been read again, at some time, and is the same."""
@@ -126,8 +125,12 @@ class Ledger:
         Raises:
             LeaseLost: This process does not lead: nothing was written.
         """
-        await self._confirm()
-        state = source.known.state.but(**changes)
+        term, known = await self._confirm(), source.known
+        newest = record or known.record
+        if newest is not None:
+            changes |= {"version": newest.version, "digest": newest.digest}
+        # The number of a term is a time where storages forget: a clock may have been set back since.
+        state = known.state.but(term=max(term, known.state.term), **changes)
         self._following.take(source, record, state)
         await self._keep_state(source)
         await self._tell({"source": source.name, "state": to_json(state)})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from flash.data import Snapshot, SourceError, asks
+from flash.data import leader as leaders
+from flash.data.engine import Engine
 from flash.data.stores import MemorySnapshots, SqliteSnapshots
 from flash.exceptions import ConfigurationError
 from flash.storage import MemoryStorage
@@ -318,13 +321,49 @@ def test_close_ends_runs_threads_and_who_waits() -> None:
 
 
 def test_close_without_start_and_twice_is_harmless() -> None:
-    from flash.data.engine import Engine
-
     async def main() -> None:
         engine = Engine([], storage=MemoryStorage(), store=MemorySnapshots(), name="x")
         await engine.close()
         await engine.start()
         await engine.close()
         await engine.close()
+
+    run(main)
+
+
+def test_who_leads_after_a_loss_of_data_is_followed_though_versions_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is empty, and the process that leads then is a new one, which knows nothing."""
+    monkeypatch.setattr(leaders, "LEASE_INTERVAL", 0.05)
+
+    async def main() -> None:
+        storage, store = MemoryStorage(), MemorySnapshots()
+        options = {"storage": storage, "store": store, "name": "shop"}
+        old, seen, new = [declared(Readings(*values).next, name="orders") for values in ([1, 2, 3], [0], [7, 8])]
+        leading, following, last = (Engine([each], **options) for each in (old, seen, new))
+        async with AsyncExitStack() as open_engines:
+            for engine in (leading, following):
+                open_engines.push_async_callback(engine.close)
+                await engine.start()
+            await old.refresh()
+            await old.refresh()
+            await seen.at_least(3, 5)
+            assert leading.leads and not following.leads
+            storage.release("data:shop:leads", leading._process)
+            assert storage.acquire("data:shop:leads", "nobody", 60) is not None
+            await until(lambda: not leading.leads, "end of the term")
+            store._kept.clear()
+            store._states.clear()
+            open_engines.push_async_callback(last.close)
+            await last.start()
+            monkeypatch.setattr(leaders, "LEASE_INTERVAL", 60)
+            await asyncio.sleep(0.2)
+            storage.release("data:shop:leads", "nobody")
+            last._leader.look()
+            await until(lambda: last.leads and new.version, "new leader")
+            for each in (old, seen):
+                await until(lambda each=each: each.get().value == 7, "what it has read")
+                assert each.get().tag == new.get().tag and each.get().at == new.get().at
+            await new.refresh()
+            await until(lambda: seen.get().value == old.get().value == 8, "next version")
 
     run(main)
