@@ -94,6 +94,11 @@ class Engine:
         return self._leader.leads
 
     @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        return self._clock
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop that it runs on."""
         if self._loop is None:
@@ -165,7 +170,7 @@ class Engine:
         stale_after = source.settings.max_stale
         newest = source.get()
         kept = await self._store.history(source.name, most)
-        shown = [Known(record).snapshot(source.name, stale_after) for record in kept]
+        shown = [Known(record).snapshot(source.name, stale_after, self._clock) for record in kept]
         return [replace(each, at=newest.at) if each.version == newest.version else each for each in shown]
 
     async def reached(self, source: Source, version: int, seconds: float | None) -> Snapshot:

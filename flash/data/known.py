@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .clock import Clock
 from .snapshot import Failure, Snapshot, Status
 from .stores.base import Record
 
@@ -91,20 +92,23 @@ class Known:
         """The newest version whose data this process has."""
         return self.record.version if self.record is not None else 0
 
-    def snapshot(self, source: str, stale_after: float | None) -> Snapshot:
-        """A snapshot of the newest version, with a value of its own."""
+    def snapshot(self, source: str, stale_after: float | None, clock: Clock) -> Snapshot:
+        """A snapshot of the newest version, with a value of its own. Its age is told by a clock."""
         if self.record is None:
-            return Snapshot(source, error=self.state.error, stale_after=stale_after)
-        at = self.state.at if self.state.is_of(self.record) else None
-        return Snapshot(
-            source, self.version, at or read_at(self.record), self.state.error, stale_after, _record=self.record
-        )
+            return Snapshot(source, error=self.state.error, stale_after=stale_after, _clock=clock)
+        return Snapshot(source, self.version, self.at, self.state.error, stale_after, _record=self.record, _clock=clock)
+
+    @property
+    def at(self) -> datetime | None:
+        """When the newest version was read, or confirmed to be unchanged; None before the first."""
+        if self.record is None:
+            return None
+        return (self.state.at if self.state.is_of(self.record) else None) or read_at(self.record)
 
     def status(self, stale_after: float | None) -> Status:
         """How the source fares."""
         state = self.state
-        at = self.snapshot("", None).at
-        return Status(self.version, at, state.checked, state.error, state.running, state.next, stale_after)
+        return Status(self.version, self.at, state.checked, state.error, state.running, state.next, stale_after)
 
 
 def read_at(record: Record) -> datetime:

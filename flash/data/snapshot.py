@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from .clock import Clock
 from .codec import decode
 from .stores.base import Record
+
+_CLOCK = Clock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Snapshot:
     stale_after: float | None = None
     _record: Record | None = None
     _decoded: list[Any] = field(default_factory=list, repr=False)
+    _clock: Clock = field(default=_CLOCK, repr=False)
 
     @property
     def value(self) -> Any:
@@ -100,7 +104,7 @@ class Snapshot:
     @property
     def age(self) -> float | None:
         """Seconds since it was read, or confirmed to be unchanged; None for the empty snapshot."""
-        return None if self.at is None else max(0.0, (datetime.now(UTC) - self.at).total_seconds())
+        return None if self.at is None else max(0.0, (self._clock.now() - self.at).total_seconds())
 
     @property
     def stale(self) -> bool:

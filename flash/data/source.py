@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from ..exceptions import ConfigurationError
+from .clock import Clock
 from .known import Known
 from .settings import Settings
 from .snapshot import Snapshot, Status
@@ -20,6 +21,10 @@ class Runs(Protocol):
     """What a source asks of the engine that runs it."""
 
     name: str
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -63,6 +68,7 @@ class Source:
         self.__name__ = getattr(func, "__name__", name)
         self.__wrapped__ = func
         self._known = Known()
+        self._clock = Clock()
         self._engine: Runs | None = None
 
     def __call__(self, *args: Any) -> Any:
@@ -81,7 +87,7 @@ class Source:
 
     def get(self) -> Snapshot:
         """The newest snapshot that this process has, with a value of its own; a false one before the first."""
-        return self._known.snapshot(self.name, self.settings.max_stale)
+        return self._known.snapshot(self.name, self.settings.max_stale, self._clock)
 
     @property
     def status(self) -> Status:
@@ -148,6 +154,7 @@ class Source:
                 "a source: end that app first, or declare the source in a function that is called for each app."
             )
         self._engine = engine
+        self._clock = engine.clock
 
     def detach(self) -> None:
         """Belong to no engine any more. What is known stays."""

@@ -262,6 +262,21 @@ def test_a_run_that_takes_too_long_by_that_clock() -> None:
     run(main)
 
 
+def test_ages_are_told_by_that_clock() -> None:
+    async def main() -> None:
+        clock = SimulatedClock("2026-05-04T09:00Z")
+        source = scheduled(Diary(clock), every="1d", max_stale="2h")
+        async with timed(source, clock):
+            snapshot = await source.refresh()
+            await clock.advance("2h")
+            assert snapshot.age == source.get().age == 7200 and not snapshot.stale
+            await clock.advance("1s")
+            (kept,) = await source.history()
+            assert snapshot.stale and source.get().stale and kept.age == 7201
+
+    run(main)
+
+
 def test_jitter_delays_a_run_by_no_more_than_it_says() -> None:
     async def main() -> None:
         clock = SimulatedClock("2026-05-04T09:00Z")
