@@ -28,6 +28,9 @@ logger = logging.getLogger("dashboard.signin")
 #: So many seconds a request waits while other passwords are checked: a check takes a CPU for a moment.
 PATIENCE = 3.0
 
+#: So many requests are checked or wait for it; more are sent away, so that threads are left for who has signed in.
+AT_ONCE = 6
+
 #: So many right passwords are remembered, by a hash with a key of this process.
 REMEMBERED = 1000
 
@@ -53,6 +56,7 @@ class Users:
         self._right: dict[bytes, str] = {}
         self._throttle = Throttle()
         self._one_at_a_time = threading.Lock()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
         self._version = self._file.version()
         self._known = self._file.read()
         if not self._known:
@@ -78,17 +82,27 @@ class Users:
         digest = hashlib.blake2b(f"{name}:{sent.password}".encode(), key=self._key).digest()
         if self._remembers(user, digest):
             return None
+        if wait := self._throttle.wait(address, name):
+            return _too_many(wait)
+        if not self._places.acquire(blocking=False):
+            return _busy()
+        try:
+            return self._in_turn(user, name, sent.password, digest, address)
+        finally:
+            self._places.release()
+
+    def _in_turn(self, user: User | None, name: str, password: str, digest: bytes, address: str) -> Refusal | None:
         if not self._one_at_a_time.acquire(timeout=PATIENCE):
-            return "Many sign in at this moment. Try again.", 503, {"Retry-After": "5"}
+            return _busy()
         try:
             # A page asks for many things at once: the first of its requests may have answered for the others.
-            return None if self._remembers(user, digest) else self._check(user, name, sent.password, digest, address)
+            return None if self._remembers(user, digest) else self._check(user, name, password, digest, address)
         finally:
             self._one_at_a_time.release()
 
     def _check(self, user: User | None, name: str, password: str, digest: bytes, address: str) -> Refusal | None:
         if wait := self._throttle.begin(address, name):
-            return "Too many attempts.", 429, {"Retry-After": str(math.ceil(wait))}
+            return _too_many(wait)
         if not self._is_right(user, password):
             logger.warning("Somebody at %s has failed to sign in as %r.", address, name)
             return _ask()
@@ -145,6 +159,14 @@ def address_of(request: Any, proxies: Proxies) -> str:
     peer = (request.remote_addr, 0) if request.remote_addr else None
     _, client, _ = client_of({"type": "http", "client": peer, "headers": told}, proxies)
     return client[0] if client else ""
+
+
+def _too_many(wait: float) -> Refusal:
+    return "Too many attempts.", 429, {"Retry-After": str(math.ceil(wait))}
+
+
+def _busy() -> Refusal:
+    return "Many sign in at this moment. Try again.", 503, {"Retry-After": "5"}
 
 
 def _ask() -> Refusal:

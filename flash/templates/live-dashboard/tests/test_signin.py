@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +55,23 @@ def test_guessing_is_made_slow(users):
     assert answers[-1][1] == 429 and int(answers[-1][2]["Retry-After"]) > 0
     # From elsewhere others may come in meanwhile.
     assert users.refusal(sent(NAME, PASSWORD), "198.51.100.7") is None
+
+
+def test_guesses_leave_threads_for_who_has_signed_in(users, monkeypatch):
+    assert users.refusal(sent(NAME, PASSWORD), "198.51.100.7") is None
+    go_on = threading.Event()
+    monkeypatch.setattr(signin, "PATIENCE", 30.0)
+    monkeypatch.setattr(users, "_is_right", lambda *given: go_on.wait(30) and False)
+    with ThreadPoolExecutor(signin.AT_ONCE + 3) as pool:
+        try:
+            names = [f"user {number}" for number in range(signin.AT_ONCE + 3)]
+            guesses = [pool.submit(users.refusal, sent(name, "x"), f"address of {name}") for name in names]
+            sent_away = [guess.result()[1] for guess in islice(as_completed(guesses, timeout=20), 3)]
+            assert sent_away == [503] * 3
+            assert users.refusal(sent(NAME, PASSWORD), "198.51.100.7") is None
+        finally:
+            go_on.set()
+    assert sorted(guess.result()[1] for guess in guesses) == [401] * signin.AT_ONCE + [503] * 3
 
 
 def test_changes_of_the_file_count_at_once(users, user_file):
