@@ -45,6 +45,12 @@ class Runs:
         """Whether an older run goes on, which nothing can end."""
         return bool(self._overrun[source.name])
 
+    def when_ended(self, source: Source, tell: Callable[[asyncio.Task[Encoded]], None]) -> None:
+        """Call a function, once each, when older runs end that nothing can end. It may be given again."""
+        for work in self._overrun[source.name]:
+            work.remove_done_callback(tell)
+            work.add_done_callback(tell)
+
     async def run(self, source: Source, inputs: Sequence[Record]) -> Encoded:
         """Call a source's function and encode what it returns.
 

@@ -40,6 +40,7 @@ class Term:
 
     def __init__(self, sources: Sequence[Source], runs: Runs, ledger: Ledger, store: SnapshotStore, clock: Clock):
         self._sources = {each.name: each for each in sources}
+        self._runs = runs
         self._ledger = ledger
         self._store = store
         self._clock = clock
@@ -150,11 +151,17 @@ class Term:
 
     async def _settle(self, source: Source) -> None:
         """Run a source that follows others, if they have something new for it."""
-        if source.after and not self._lanes[source.name].is_busy:
+        if self._runs.overruns(source):
+            # It is run with the newest then.
+            self._runs.when_ended(source, self._look_again)
+        elif source.after and not self._lanes[source.name].is_busy:
             made = self._newest_of(source)
             if made is not None:
                 await self._follow(source, made)
         self._remember(source)
+
+    def _look_again(self, ended: object) -> None:
+        self._changed.set()
 
     async def _follow(self, source: Source, made: Sequence[Made]) -> None:
         state = source.known.state

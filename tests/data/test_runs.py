@@ -173,6 +173,22 @@ def test_a_run_that_was_broken_off_is_waited_for_as_long_as_a_run_may_take(
     run(main)
 
 
+def test_a_follower_whose_run_took_too_long_runs_with_the_newest_when_that_has_ended(slow: Slow) -> None:
+    async def main() -> None:
+        numbers = iter(range(1, 100))
+        orders = declared(lambda: next(numbers), name="orders")
+        clean = declared(lambda given: [slow(), given], name="clean", after=orders, timeout=0.2, retry=0)
+        async with running(clean):
+            await until(lambda: clean.status.error, "failure")
+            await orders.refresh()
+            await asyncio.sleep(0.1)
+            assert slow.calls == 1, "nothing runs beside it"
+            slow.goes.set()
+            assert (await clean.first(5)).value == [2, 2]
+
+    run(main)
+
+
 def ticking(slow: Slow, overlap: str) -> Source:
     return declared(slow, name="orders", every="1s", overlap=overlap, on_start=False)
 
