@@ -90,7 +90,8 @@ def start_logging(folder: Path) -> Path:
 
 
 def _own_file(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    # People type passwords where their names belong, and the log has the names of who was refused.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in count(1):
         file = folder / ("dashboard.log" if number == 1 else f"dashboard-{number}.log")
         lock = FileLock(file.with_suffix(".lock"))

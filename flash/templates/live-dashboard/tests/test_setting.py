@@ -45,6 +45,7 @@ def test_the_log_goes_to_a_file_and_the_error_stream(tmp_path: Path, root_logger
     file = setting.start_logging(tmp_path / "logs")
     logging.getLogger("dashboard").warning("It rains.")
     assert file == tmp_path / "logs" / "dashboard.log"
+    assert file.parent.stat().st_mode & 0o077 == 0
     assert "WARNING dashboard" in file.read_text() and file.read_text().endswith("It rains.\n")
     assert "It rains." in capsys.readouterr().err
 
