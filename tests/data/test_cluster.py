@@ -55,6 +55,10 @@ def test_a_refresh_from_any_process_runs_where_the_leader_is(cluster: Cluster) -
     workers = cluster.start(3)
     leader = cluster.leader(workers)
     others = [each for each in workers if each is not leader]
+    for worker in others:
+        # The first run has ended where the leader is: a refresh would wait for it, and give what that has read.
+        worker.changed("one")
+        wait_until(lambda worker=worker: not worker.status["running"], "end of the first run")
     for number, worker in enumerate([*others, leader], 2):
         cluster.write(f"value {number}")
         answer = worker.ask("refresh", "refreshed")
