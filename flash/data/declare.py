@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ def source(
     cron: str | None = None,
     at: str | Sequence[str] | None = None,
     after: Source | Sequence[Source] | None = None,
-    days: Sequence[dict[str, Any]] | None = None,
+    days: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
     tz: str | None = None,
     on_start: bool = True,
     timeout: Duration | None = None,
@@ -55,7 +55,7 @@ def source(
         cron: It runs at the times of five fields: ``"0 9 * * mon-fri"``.
         at: It runs daily at a time, or at several: ``["09:00", "17:30"]``.
         after: It runs when another source, or one of several, has a new version, and is given their values in order.
-        days: The times of a list as ``[{"day": "daily", "hour": 9}]``.
+        days: The times of a list as ``[{"day": "daily", "hour": 9}]``, or of ``{"dates": [...]}``.
         tz: The time zone of these times, as ``"Europe/Prague"``; without it the machine's.
         on_start: Whether it runs at once when there is no snapshot yet; else it waits for the first tick.
         timeout: How long a run may take.
