@@ -135,7 +135,7 @@ class Process:
         """End it at once, from any thread."""
         with self._lock:
             self._killed = True
-            if self._process.pid is not None and not self._connection.closed:
+            if not self._connection.closed and self._process.pid is not None:
                 self._process.kill()
 
     def end(self) -> str:

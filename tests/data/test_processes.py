@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from flash.data import SourceError
+from flash.data.processes import Process
 
 from . import heavy
 from .engines import children, run, running, until
@@ -192,3 +193,12 @@ def test_a_process_that_has_ended_between_two_runs_is_replaced(orders: Orders) -
             assert (await heavy.heavy.refresh()).value != pid
 
     run(main)
+
+
+def test_what_is_gone_may_be_killed_again(orders: Orders) -> None:
+    """As when all is closed while a process ends by itself."""
+    process = Process(heavy.heavy)
+    process.ask([])
+    process.kill()
+    assert process.end() == "signal SIGKILL"
+    process.kill()
