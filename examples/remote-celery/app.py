@@ -21,7 +21,9 @@ app.layout = html.Main(
         html.P("A Celery worker counts. The page stays usable, and closing it ends the work."),
         html.Div(
             [
-                html.Label(["Below", dcc.Input(id="below", type="number", value=400_000_000, min=2, max=1_000_000_000)]),
+                html.Label(
+                    ["Below", dcc.Input(id="below", type="number", value=400_000_000, min=2, max=1_000_000_000)]
+                ),
                 html.Button("Count", id="start"),
                 html.Button("Stop", id="stop", disabled=True),
             ]

@@ -43,7 +43,7 @@ class CeleryManager(LosslessManager, dash.CeleryManager):
         expire: float | None = None,
     ) -> None:
         try:
-            import celery  # type: ignore[import-untyped]
+            import celery
         except ImportError as error:
             raise ImportError('flash.CeleryManager needs an extra: pip install "dash-flash[celery]"') from error
         if not isinstance(celery_app, celery.Celery):
