@@ -148,8 +148,9 @@ class DataOfApp:
         if not declared_sources():
             return
         self._refuse_background()
-        self.app.flash_live.used |= any(each.shown for each in declared_sources())
-        if self.app.flash_live.used and not self.app.opens_connection():
+        shown = any(each.shown for each in declared_sources())
+        self.app.flash_live.used |= shown
+        if shown and not self.app.opens_connection():
             raise ConfigurationError(
                 "LiveInput and Freshness need the live connection, and live=False takes it from all pages. Leave "
                 "live=False out, or read the sources with get()."

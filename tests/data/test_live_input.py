@@ -309,6 +309,21 @@ def test_an_app_without_a_live_connection_is_refused() -> None:
     run(scenario)
 
 
+def test_an_app_without_a_live_connection_may_read_its_sources() -> None:
+    async def scenario() -> None:
+        @source(every="1d", name="orders")
+        async def orders() -> Any:
+            return {"n": 1}
+
+        app = flash_app(live=False)
+        app.layout = html.Div(id="out")
+        app.push_mods({"out": {"children": "nobody gets it"}})
+        async with serving(app):
+            assert (await orders.first(10)).value == {"n": 1}
+
+    run(scenario)
+
+
 def test_a_background_callback_is_refused(tmp_path: Any) -> None:
     import diskcache
 
