@@ -27,9 +27,7 @@ async def shown(app: Any) -> Any:
 
 
 def test_equal_names_do_not_meet(tmp_path: Path) -> None:
-    targets = [
-        write(tmp_path / name, app=source("flash", SOURCES), data=f"NAME = {name!r}") for name in ("one", "two")
-    ]
+    targets = [write(tmp_path / name, app=source("flash", SOURCES), data=f"NAME = {name!r}") for name in ("one", "two")]
 
     async def main() -> None:
         async with both(*targets) as (one, two):
