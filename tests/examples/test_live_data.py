@@ -27,6 +27,9 @@ Object.defineProperty(MessageEvent.prototype, "data", {get() {
 }});
 """
 
+#: Whether a version is among them: one that was told before may be drawn yet.
+TOLD = "return window.frames.some(each => each.includes('_flash-source-'))"
+
 
 def years_drawn(driver: Any) -> int:
     """How many surveys the line of the region in front shows."""
@@ -47,6 +50,7 @@ def test_new_surveys_are_drawn_in_all_tabs(open_example: Open, browser: Browser)
     assert until(browser, lambda driver: driver.execute_script(BUBBLES)) == 142
     assert front(browser.driver) == "World"
     browser.driver.execute_script(FRAMES)
+    until(browser, lambda driver: driver.execute_script(TOLD))
     until(browser, lambda driver: years_drawn(driver) > seen or years_drawn(driver) == 1)
     # What is pushed are versions, and not the figures.
     frames = browser.driver.execute_script("return window.frames")

@@ -15,9 +15,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from flash import Flash, html
 
@@ -130,9 +132,13 @@ def started(arguments: list[str], folder: Path, **environment: str) -> Iterator[
         yield running
     finally:
         if running.process.poll() is None:
-            # What it started ends with it, by the lifelines.
+            # Those of Flash's own end with it, by their lifelines; those of Gunicorn do not.
+            children = psutil.Process(running.process.pid).children(recursive=True)
             running.process.kill()
             running.process.wait(PATIENCE)
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
 
 def get(
