@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..storage import SharedStorageError, Storage
+from .ending import ended
 from .failures import SourceError
 from .ledger import NEWS_TTL
 from .snapshot import Failure
@@ -114,10 +115,7 @@ class Asks:
         for asked in self._asked.values():
             asked.answer = asked.answer or {"reason": "The program ends.", "version": 0}
             asked.wakes.set()
-        while tasks := {task for task in self._answering.values() if not task.done()}:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=0.1)
+        await ended(list(self._answering.values()))
 
     async def _answer(self, source: str, number: str, given: int | None) -> None:
         with contextlib.suppress(SharedStorageError):

@@ -20,14 +20,14 @@ from ..exceptions import ConfigurationError, FlashError
 from ..pool import Pool
 from ..storage import MemoryStorage, SharedStorageError, SharedStorageGap, Storage, Subscription
 from .asks import Asks, given_name
-from .chain import Made, consistent
+from .chain import Made, consistent, versions_of
 from .clock import Clock
 from .codec import Encoded, decode
 from .failures import RunFailed, SourceError
 from .following import Following
 from .known import State, from_json
-from .leader import LEASE_SECONDS, LeaseLost
-from .ledger import NEWS_TTL, Ledger
+from .leader import LEASE_SECONDS, LeaseLost, lease_of
+from .ledger import NEWS_TTL, Ledger, news_of
 from .listeners import Listeners
 from .runs import Runs
 from .source import Source
@@ -124,8 +124,8 @@ class Outside:
         self._storage = storage
         self._store = store
         self._name = name
-        self._topic = f"data:{name}:news"
-        self._lease = f"data:{name}:leads"
+        self._topic = news_of(name)
+        self._lease = lease_of(name)
         self._clock = Clock()
         self._pool = Pool(4, "flash-data")
         self._runs = Runs(self._pool, self._clock)
@@ -308,9 +308,10 @@ class Outside:
     async def _give(self, source: Source, encoded: Encoded, made: Sequence[Made]) -> int:
         """Have the process that leads keep what a run has given."""
         name, number = given_name(source.name), time.time_ns() // 1000
-        versions = {upstream.name: each.version for upstream, each in zip(source.after, made, strict=True)}
         now = self._clock.now().timestamp()
-        await self._store.put(name, Record(number, now, encoded.kind, encoded.data, encoded.digest, versions), 1)
+        await self._store.put(
+            name, Record(number, now, encoded.kind, encoded.data, encoded.digest, versions_of(source, made)), 1
+        )
         asks = Asks(self._storage, self._topic)
         async with await self._storage.asubscribe(self._topic) as news:
             hearing = asyncio.create_task(_hear_all(news, asks))

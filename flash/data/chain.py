@@ -90,6 +90,11 @@ def roots_of(made: Iterable[Made]) -> dict[str, int]:
     return {name: version for each in made for name, version in each.roots.items()}
 
 
+def versions_of(source: Source, made: Iterable[Made]) -> dict[str, int]:
+    """The versions by the names of what a source follows, in order."""
+    return {upstream.name: each.version for upstream, each in zip(source.after, made, strict=True)}
+
+
 def _ahead(chosen: Sequence[Made]) -> list[int]:
     """Which of them go back to a newer version of something than another does."""
     oldest: dict[str, int] = {}

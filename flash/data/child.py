@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import inspect
 import signal
 import traceback
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from ..calls import call_here
 from .codec import SnapshotValueError, decode, encode
 from .failures import SourceError
 from .source import Source
@@ -45,8 +44,7 @@ def serve(connection: Connection, module: str, name: str) -> None:
 
 def _answer(module: str, name: str, inputs: list[tuple[str, bytes]]) -> tuple[dict[str, Any], bytes]:
     try:
-        value = _find(module, name)(*[decode(kind, data) for kind, data in inputs])
-        encoded = encode(asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value)
+        encoded = encode(call_here(_find(module, name), *[decode(kind, data) for kind, data in inputs]))
     except BaseException as error:
         return {"error": type(error).__name__, "told": _told(error), "traceback": traceback.format_exc()}, b""
     return {"kind": encoded.kind, "digest": encoded.digest}, encoded.data
@@ -63,7 +61,3 @@ def _told(error: BaseException) -> str | None:
     if isinstance(error, SnapshotValueError):
         return "What the run gave cannot be kept."
     return str(error) if isinstance(error, SourceError) else None
-
-
-async def _awaited(value: Any) -> Any:
-    return await value

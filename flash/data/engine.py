@@ -18,8 +18,8 @@ from .clock import Clock
 from .failures import SourceError
 from .following import Following
 from .known import Known
-from .leader import Leader, LeaseLost
-from .ledger import NEWS_TTL, Ledger
+from .leader import Leader, LeaseLost, lease_of
+from .ledger import NEWS_TTL, Ledger, news_of
 from .listeners import Listeners
 from .runs import Runs
 from .snapshot import Failure, Snapshot
@@ -75,7 +75,7 @@ class Engine:
         self._served = served or name
         self._pool = pool or Pool(2 * len(self.sources) + 4, "flash-data")
         self._owns_pool = pool is None
-        self._topic = f"data:{name}:news"
+        self._topic = news_of(name)
         self._process = secrets.token_hex(8)
         self._lock: ProcessLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,7 +83,7 @@ class Engine:
         self._listeners = Listeners(self._pool)
         self._following = Following(self.sources, storage, store, self._topic, self._hear, self._listeners)
         self._runs = Runs(self._pool, self._clock)
-        self._leader = Leader(storage, f"data:{name}:leads", self._process, self)
+        self._leader = Leader(storage, lease_of(name), self._process, self)
         self._ledger = Ledger(storage, store, self._topic, self._following, self._leader.confirm, self._clock)
         self._asks = Asks(storage, self._topic, self._run)
         self._asks.leads = lambda: self._term is not None
@@ -136,21 +136,16 @@ class Engine:
         await self._runs.close()
         await self._following.close()
         await self._listeners.close()
-        if self._owns_pool:
-            self._pool.close()
         await self._store.close()
-        self._detach()
-        if self._lock is not None:
-            # Not in a thread: when the program ends, Python starts none any more.
-            lock, self._lock = self._lock, None
-            lock.release()
+        self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the sources when the loop is closed that it ran on: nothing of it can be awaited any more."""
+        """Let go of what needs no loop: all that can be done when the one that it ran on is closed."""
         self._detach()
         if self._owns_pool:
             self._pool.close()
         if self._lock is not None:
+            # Not in a thread: when the program ends, Python starts none any more.
             lock, self._lock = self._lock, None
             lock.release()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..storage import SharedStorageError, SharedStorageGap, Storage
+from .ending import ended
 from .known import Known, State, from_json
 from .listeners import Listeners
 from .snapshot import Snapshot
@@ -67,10 +68,8 @@ class Following:
     async def close(self) -> None:
         """Take in nothing more. Who waits for a version gets what there is."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            # What a storage does may take a cancellation for a timeout of its own.
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.1)
+        if task is not None:
+            await ended({task})
         for name in list(self._waiting):
             self._wake(name)
 

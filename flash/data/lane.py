@@ -15,6 +15,7 @@ from typing import Any
 from .chain import Made
 from .clock import Clock
 from .codec import Encoded
+from .ending import ended
 from .failures import RunFailed, StillRunning
 from .leader import LeaseLost
 from .ledger import Ledger
@@ -123,10 +124,7 @@ class Lane:
         """End its runs here. What they were to do is left to the next process that leads."""
         self._queued.clear()
         was_busy = self.is_busy
-        while tasks := {task for task in self._tasks | self._notes if not task.done()}:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=0.1)
+        await ended(self._tasks | self._notes)
         if was_busy:
             # No fault of the run's. Who has lost the lease cannot say so, and need not.
             with contextlib.suppress(LeaseLost):

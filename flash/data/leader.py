@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..exceptions import FlashError
 from ..storage import MemoryStorage, SharedStorageError, Storage
+from .ending import ended
 
 logger = logging.getLogger("flash")
 
@@ -20,6 +21,11 @@ LEASE_INTERVAL = 3.0
 _ALONE_SECONDS = 3600.0
 #: How long the storage may take to answer at the end.
 _ENDING_SECONDS = 2.0
+
+
+def lease_of(name: str) -> str:
+    """What the lease is called of the processes that have a name in common."""
+    return f"data:{name}:leads"
 
 
 class LeaseLost(FlashError):
@@ -78,10 +84,7 @@ class Leader:
         task, self._task = self._task, None
         if task is None:
             return
-        while not task.done():
-            # What a storage does may take a cancellation for a timeout of its own.
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.1)
+        await ended({task})
         await self._resign()
         self._held_until = float("-inf")
         try:

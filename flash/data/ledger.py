@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from ..storage import SharedStorageError, Storage
-from .chain import Made, roots_of
+from .chain import Made, roots_of, versions_of
 from .clock import Clock
 from .codec import Encoded
 from .failures import RunFailed, failure_of
@@ -26,6 +26,11 @@ logger = logging.getLogger("flash")
 NEWS_TTL = 600.0
 #: So many news are kept for processes that are a little behind; the others read the store.
 _KEPT_NEWS = 1000
+
+
+def news_of(name: str) -> str:
+    """The topic of the processes that have a name in common."""
+    return f"data:{name}:news"
 
 
 class Ledger:
@@ -96,12 +101,12 @@ class Ledger:
             if record is None or record.digest != encoded.digest:
                 version += 1
                 record = Record(
-                    version, now.timestamp(), encoded.kind, encoded.data, encoded.digest, _versions(source, inputs)
+                    version, now.timestamp(), encoded.kind, encoded.data, encoded.digest, versions_of(source, inputs)
                 )
                 await self._put(source, record)
             self._newest_run[source.name] = run
             roots = roots_of(inputs) if source.after else {source.name: version}
-            changes = {"at": now, "checked": now, "error": None, "inputs": _versions(source, inputs), "roots": roots}
+            changes = {"at": now, "checked": now, "error": None, "inputs": versions_of(source, inputs), "roots": roots}
             await self.change(source, record, **changes)
 
     async def confirm_unchanged(self, source: Source, inputs: Sequence[Made], at: datetime) -> None:
@@ -112,7 +117,7 @@ class Ledger:
         """Log and note that a run has failed. What was kept stays."""
         now = self._clock.now()
         failure = failure_of(source.name, error, now)
-        await self.change(source, checked=now, error=failure, inputs=_versions(source, inputs))
+        await self.change(source, checked=now, error=failure, inputs=versions_of(source, inputs))
 
     async def change(self, source: Source, record: Record | None = None, **changes: Any) -> None:
         """Change a source's state, here and everywhere. A store that fails is no error: it is tried again.
@@ -168,7 +173,3 @@ class Ledger:
             await self._store.put(source.name, record, source.settings.keep)
         except Exception as error:
             raise RunFailed("The new version could not be stored.") from error
-
-
-def _versions(source: Source, inputs: Sequence[Made]) -> dict[str, int]:
-    return {upstream.name: made.version for upstream, made in zip(source.after, inputs, strict=True)}

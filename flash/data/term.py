@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from .asks import given_name
-from .chain import Made, consistent, roots_of
+from .chain import Made, consistent, roots_of, versions_of
 from .clock import Clock
 from .codec import Encoded
+from .ending import ended
 from .failures import RunFailed, SourceError
 from .lane import Inputs, Lane
 from .ledger import Ledger
@@ -74,10 +75,8 @@ class Term:
         """Run nothing more here."""
         self._schedule.stop()
         settling, self._settling = self._settling, None
-        while settling is not None and not settling.done():
-            # What a store does may take a cancellation for a timeout of its own.
-            settling.cancel()
-            await asyncio.wait({settling}, timeout=0.1)
+        if settling is not None:
+            await ended({settling})
         for lane in self._lanes.values():
             await lane.close()
 
@@ -165,8 +164,7 @@ class Term:
 
     async def _follow(self, source: Source, made: Sequence[Made]) -> None:
         state = source.known.state
-        versions = {each.name: each_made.version for each, each_made in zip(source.after, made, strict=True)}
-        if versions != state.inputs or source.name in self._due:
+        if versions_of(source, made) != state.inputs or source.name in self._due:
             inputs = await self._inputs(source)
             if inputs is not None:
                 self._due.discard(source.name)

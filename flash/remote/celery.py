@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine
 from math import inf
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, finalize
@@ -15,6 +14,7 @@ from ..pool import Pool
 from .backend import Backend, Progress, Result, Task
 from .errors import Reason, RemoteError
 from .jobs import GARBLED, Jobs, State
+from .turns import Turns
 from .watcher import ENDED, UNREACHABLE, Watcher
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ class CeleryRemote(Backend):
         loop = asyncio.get_running_loop()
         traffic = self._traffic.setdefault(loop, _Traffic(self))
         deadline = loop.time() + (self._timeout if timeout is None else timeout)
-        async with traffic.place(call_id, deadline):
+        async with traffic.turns.turn(deadline, lambda told: RemoteError("busy", call_id)):
             job = _Job(name, fields, call_id, deadline)
             watch = traffic.watcher.watch(call_id)
             try:
@@ -169,27 +169,7 @@ class _Traffic:
 
     def __init__(self, remote: CeleryRemote) -> None:
         self.watcher = Watcher(remote._jobs, remote._pool)
-        self._places = asyncio.Semaphore(remote._limit)
-        self._waiting = 0
-        self._most_waiting = 10 * remote._limit
-
-    @asynccontextmanager
-    async def place(self, call_id: str, deadline: float) -> AsyncIterator[None]:
-        """One of the places for tasks that are under way."""
-        if self._places.locked() and self._waiting >= self._most_waiting:
-            raise RemoteError("busy", call_id)
-        self._waiting += 1
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._places.acquire()
-        except TimeoutError:
-            raise RemoteError("busy", call_id) from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._places.release()
+        self.turns = Turns(remote._limit)
 
 
 class _Job:

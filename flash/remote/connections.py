@@ -10,6 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from .retries import Failure
+from .turns import Turns
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 #: Shorter than servers keep idle connections (Gunicorn 2 s, others 5 s), so that a call meets none that is closing.
 _IDLE_SECONDS = 1.5
 _CONNECT_SECONDS = 10.0
-
-#: Calls that wait, for each that may run.
-_WAITING_PER_CALL = 10
 
 
 class Connections:
@@ -32,9 +30,7 @@ class Connections:
 
     def __init__(self, client: httpx2.AsyncClient, limit: int) -> None:
         self.client = client
-        self._turns = asyncio.Semaphore(limit)
-        self._waiting = 0
-        self._most_waiting = limit * _WAITING_PER_CALL
+        self._turns = Turns(limit)
 
     @asynccontextmanager
     async def turn(self, deadline: float) -> AsyncIterator[httpx2.AsyncClient]:
@@ -46,20 +42,8 @@ class Connections:
         Raises:
             Failure: Too many wait, or it took too long.
         """
-        if self._turns.locked() and self._waiting >= self._most_waiting:
-            raise Failure("busy", told=f"{self._waiting} calls wait.")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise Failure("busy", told="Its turn did not come in time.") from error
-        finally:
-            self._waiting -= 1
-        try:
+        async with self._turns.turn(deadline, lambda told: Failure("busy", told=told)):
             yield self.client
-        finally:
-            self._turns.release()
 
 
 class ConnectionsByLoop:
